@@ -1,0 +1,232 @@
+"""The five nouns everything else is a function over: Example, Task, Form, Method, Step. Types and docstrings only.
+
+    Example --Form.encode--> Row --Form.collate--> Batch --model--> Form.losses   (training)
+                                                         \--------> Form.reader   (Prediction)
+
+A new task, form or method is a class with these attributes; nothing has to be inherited or registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TargetType = Literal["label", "labels", "number", "tags", "text"]
+Architecture = Literal["encoder", "decoder", "encoder-decoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What travels from the file to the prediction.
+
+    `inputs` maps a role (`text`, `text_pair`) to its value; `target` is the value as it stood in the file, or None;
+    `id` is `file:row` with rows counted from 1 below the header.
+    """
+
+    id: str
+    inputs: Mapping[str, Any]
+    target: Any = None
+    group: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One Example as tokens.
+
+    `tokens` maps the names of the model's inputs to one list of integers each; `target` is encoded by the Task;
+    `units` says how many terms the row adds to the loss (1, or its target tokens) and `weight` multiplies them;
+    `cut` and `unknown` count the tokens lost to `max_length` and those the tokenizer does not know.
+    """
+
+    id: str
+    tokens: Mapping[str, Sequence[int]]
+    target: Any = None
+    units: int = 1
+    weight: float = 1.0
+    cut: int = 0
+    unknown: int = 0
+
+    @property
+    def length(self) -> int:
+        """Tokens the model reads for this row (the longest of its inputs)."""
+        return max((len(values) for values in self.tokens.values()), default=0)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows as padded tensors: `inputs` are passed to the model by name, each of shape (rows, length)."""
+
+    rows: Sequence[Row]
+    inputs: dict[str, Tensor]
+    targets: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """`value` as the user writes it (a label, a text, a list of tags); `score` is its probability where there is one."""
+
+    value: Any
+    score: float | None = None
+    scores: Mapping[str, float] | None = None
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What a right answer is. Knows neither tokens nor methods."""
+
+    name: ClassVar[str]
+    target_type: ClassVar[TargetType]
+    metric: ClassVar[str]  # the one number that choices are made by; larger is better
+    labels: tuple[str, ...]  # the label set in a fixed order; empty where there is none
+
+    def encode(self, target: Any, where: str | None = None) -> Any:
+        """The target as the loss takes it (a class index, a list of them, a number, a text). Raises DataError at `where`."""
+        ...
+
+    def decode(self, encoded: Any) -> Any:
+        """The inverse of `encode`."""
+        ...
+
+    def metrics(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+        """Scores of decoded predictions (None: no answer, counted as wrong) against decoded targets."""
+        ...
+
+    def intervals(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, tuple[float, float]]:
+        """95 % intervals of the same scores, rows taken as independent."""
+        ...
+
+    def baseline(self, targets: Sequence[Any]) -> Any:
+        """The best answer that ignores the input, learned from training targets (the majority label)."""
+        ...
+
+    def weights(self, targets: Sequence[Any]) -> list[float]:
+        """One weight a row that gives rare targets the same say (`class_weights=balanced`); ones where it has no meaning."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """All that `restore` needs, as JSON."""
+        ...
+
+    @classmethod
+    def restore(cls, spec: Mapping[str, Any]) -> Self: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a Form is built around: the task, the tokenizer, the kind of base and the longest row in tokens."""
+
+    task: Task
+    tokenizer: PreTrainedTokenizerBase
+    architecture: Architecture
+    max_length: int
+
+
+@runtime_checkable
+class Form(Protocol):
+    """How an Example becomes tokens and how outputs become predictions. It is what `prompt.yaml` holds."""
+
+    name: ClassVar[str]
+    setting: Setting
+    auto_class: str  # the transformers auto class whose outputs it reads, e.g. AutoModelForSequenceClassification
+
+    @classmethod
+    def why_not(cls, task: Task, architecture: Architecture) -> str | None:
+        """The reason this Form cannot serve the task on such a base, or None."""
+        ...
+
+    def encode(self, examples: Iterable[Example]) -> list[Row]:
+        """Tokens of each Example, cut to `max_length`; the target encoded where there is one."""
+        ...
+
+    def collate(self, rows: Sequence[Row]) -> Batch: ...
+
+    def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        """The loss of each row, summed over its units: shape (rows,), with gradient, in float32."""
+        ...
+
+    def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
+        """A function from a batch to its predictions. What all rows share (label prompts, a prefix) is computed here, once."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """All that `restore` needs beside the Setting: readable, editable, the content of prompt.yaml."""
+        ...
+
+    @classmethod
+    def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterGroup:
+    """Parameters that move at one rate. Names are those of `model.named_parameters()`."""
+
+    name: str
+    parameters: Mapping[str, nn.Parameter]
+    rate_factor: float = 1.0  # times the stage's learning rate
+
+
+@runtime_checkable
+class Method(Protocol):
+    """One stage: what is inserted, what moves, what is saved, and what it fits. It may change the model, never the loop."""
+
+    name: ClassVar[str]
+
+    def why_not(self, form: Form, architecture: Architecture) -> str | None:
+        """The reason this method cannot work with that form (and its task) on such a base, or None."""
+        ...
+
+    def forms(self, form: Form) -> Sequence[Form]:
+        """Forms to choose from by score before any weight moves; empty when the form stays as it is."""
+        ...
+
+    def insert(self, model: nn.Module) -> nn.Module:
+        """The model with what the method adds to it (itself, when nothing is added)."""
+        ...
+
+    def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
+        """What moves; everything else is frozen and in evaluation mode. Empty when no weight moves."""
+        ...
+
+    def save(self, model: nn.Module, folder: Path) -> None:
+        """Write what `insert` added and plain `model/` cannot hold; nothing when there is no such thing."""
+        ...
+
+    def load(self, model: nn.Module, folder: Path) -> nn.Module:
+        """`insert` and fill from what `save` wrote."""
+        ...
+
+    def plain(self, model: nn.Module) -> PreTrainedModel:
+        """The transformers model inside, without what `insert` added."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one update, or one search round, did. A line of steps.jsonl.
+
+    `seconds` is wall time since the previous Step ended (the first: since training started), evaluation and saving in it;
+    `memory` is the process's resident memory in bytes (the accelerator's, where there is one).
+    """
+
+    step: int  # counted from 1 over the whole run
+    stage: int  # counted from 1
+    method: str
+    kind: Literal["update", "search"]
+    rows: int
+    tokens: int
+    seconds: float
+    memory: int
+    loss: float | None = None  # of an update: mean over units
+    score: float | None = None  # of a search round: the task's metric for this candidate
+    candidate: Mapping[str, Any] | None = None  # of a search round: the Form's spec
+    epoch: float | None = None
+    learning_rate: float | None = None
+    gradient_norm: float | None = None  # before clipping
+    valid: Mapping[str, float] | None = None  # scores and loss, where this Step ended with an evaluation
