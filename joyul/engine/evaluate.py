@@ -1,0 +1,68 @@
+"""Predictions and scores of rows, in fp32, in pieces no larger than training computes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from joyul.contracts import Batch, Form, Prediction, Row
+from joyul.engine.batches import TOKEN_BUDGET, cut
+from joyul.engine.device import device
+from joyul.notes import Notes
+
+
+def predict(model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None) -> list[Prediction]:
+    """One Prediction a row, in the order of `rows`. Only predictions are kept, never outputs: evaluation cannot grow with the data."""
+    model.eval()
+    found: dict[int, Prediction] = {}
+    with torch.no_grad():
+        read = form.reader(model)
+        pieces = cut(rows, TOKEN_BUDGET[device().type], most)
+        for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
+            found |= zip(map(id, piece), read(form.collate(piece)), strict=True)
+    return [found[id(row)] for row in rows]
+
+
+def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> float:
+    """Loss over all units of `rows`, dropout off."""
+    model.eval()
+    with torch.no_grad():
+        pieces = cut(rows, TOKEN_BUDGET[device().type], most)
+        summed = sum(form.losses(model, form.collate(piece)).sum().item() for piece in pieces)
+    return float(summed) / sum(row.units for row in rows)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`metrics` are the task's scores of `predictions` against `targets` (all decoded)."""
+
+    targets: list[Any]
+    predictions: list[Prediction]
+    metrics: dict[str, float]
+
+
+def evaluate(model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None) -> Evaluation:
+    """Predict rows that have targets and score them."""
+    task = form.setting.task
+    predictions = predict(model, form, rows, notes, most)
+    targets = [task.decode(row.target) for row in rows]
+    return Evaluation(targets, predictions, task.metrics(targets, [prediction.value for prediction in predictions]))
+
+
+def validator(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> Callable[[], dict[str, float]]:
+    """What the loop calls at the end of an epoch: the task's scores and the loss."""
+
+    def validate() -> dict[str, float]:
+        return {**evaluate(model, form, rows, most=most).metrics, "loss": mean_loss(model, form, rows, most)}
+
+    return validate
+
+
+def to_device(batch: Batch) -> Batch:
+    """The same batch where the model is."""
+    targets = batch.targets.to(device()) if batch.targets is not None else None
+    return Batch(batch.rows, {name: tensor.to(device()) for name, tensor in batch.inputs.items()}, targets)

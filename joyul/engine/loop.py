@@ -1,0 +1,132 @@
+"""The training loop: a generator of Steps. It knows no task, form or method; printing, stopping and saving belong to its reader."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from joyul.contracts import Form, ParameterGroup, Row, Step
+from joyul.engine.batches import TOKEN_BUDGET, cut, per_epoch, updates
+from joyul.engine.device import accelerator, device, memory
+from joyul.engine.freeze import move_only, training_mode
+from joyul.engine.optimise import optimizer, scheduler
+from joyul.errors import RunError, listing
+
+Evaluate = Callable[[], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of one stage's training, all settled. `first_step` continues the count of the stages before."""
+
+    epochs: float
+    learning_rate: float
+    batch_size: int
+    weight_decay: float = 0.01
+    schedule: str = "linear"
+    warmup: float = 0.1
+    clip: float = 1.0
+    label_smoothing: float = 0.0
+    micro_batch: int | None = None
+    precision: str = "fp32"
+    seed: int = 0
+    method: str = "full"
+    stage: int = 1
+    first_step: int = 1
+
+    def updates(self, rows: int) -> int:
+        """Updates in all over `rows` training rows, at least one."""
+        return max(1, round(self.epochs * per_epoch(rows, self.batch_size)))
+
+
+class NonFiniteLoss(RunError):
+    """A loss or gradient became infinite or NaN; no weight was changed in that step."""
+
+
+def train(
+    model: nn.Module,
+    form: Form,
+    rows: Sequence[Row],
+    groups: Sequence[ParameterGroup],
+    plan: Plan,
+    evaluate: Evaluate | None = None,
+) -> Iterator[Step]:
+    """Train `groups` of `model` on `rows` as `plan` says; one Step an update.
+
+    An update is the mean over the units of exactly `batch_size` rows, however it is cut. `evaluate` is called after the last
+    update of each epoch and of the run; what it returns is that Step's `valid`. Raises NonFiniteLoss, naming the rows.
+    """
+    total = plan.updates(len(rows))
+    move_only(model, groups)
+    moving = [parameter for group in groups for parameter in group.parameters.values()]
+    adam = optimizer(groups, plan.learning_rate, plan.weight_decay)
+    rates = scheduler(adam, plan.schedule, plan.warmup, total)
+    ended = time.perf_counter()
+    for done, (chosen, closes_epoch) in enumerate(_schedule(rows, plan, total)):
+        torch.manual_seed(_dropout_seed(plan, done))
+        training_mode(model)
+        rate = rates.get_last_lr()[0]
+        loss = _accumulate(model, form, chosen, plan)
+        norm = _clip(moving, plan.clip, chosen)
+        adam.step()
+        rates.step()
+        adam.zero_grad(set_to_none=True)
+        last = done + 1 == total
+        valid = dict(evaluate()) if evaluate is not None and (closes_epoch or last) else None
+        now = time.perf_counter()
+        yield Step(
+            step=plan.first_step + done, stage=plan.stage, method=plan.method, kind="update", rows=len(chosen),
+            tokens=sum(row.length for row in chosen), seconds=now - ended, memory=memory(), loss=loss,
+            epoch=(done + 1) / per_epoch(len(rows), plan.batch_size), learning_rate=rate, gradient_norm=norm, valid=valid,
+        )  # fmt: skip
+        ended = now
+
+
+def _schedule(rows: Sequence[Row], plan: Plan, total: int) -> Iterator[tuple[list[Row], bool]]:
+    """The rows of each of `total` updates, and whether the update closes an epoch."""
+    done, epoch = 0, 0
+    while done < total:
+        for indices in updates(len(rows), plan.batch_size, plan.seed, epoch):
+            done += 1
+            yield [rows[index] for index in indices], done % per_epoch(len(rows), plan.batch_size) == 0
+            if done == total:
+                return
+        epoch += 1
+
+
+def _dropout_seed(plan: Plan, done: int) -> int:
+    """Dropout is a function of (seed, stage, update) alone, so that no generator state has to be kept to go on."""
+    return hash((plan.seed, plan.stage, done)) & 0x7FFF_FFFF_FFFF_FFFF
+
+
+def _accumulate(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> float:
+    """Gradients of the mean loss over the update, added up over its micro-batches; the loss as a number."""
+    total = sum(row.weight * row.units for row in rows)
+    summed = 0.0
+    for piece in cut(rows, TOKEN_BUDGET[device().type], plan.micro_batch):
+        with torch.autocast(device().type, torch.bfloat16, enabled=plan.precision == "bf16"):
+            losses = form.losses(model, form.collate(piece), plan.label_smoothing)
+        weights = torch.tensor([row.weight for row in piece], device=losses.device)
+        _require_finite(losses, piece)
+        loss = (losses.float() * weights).sum() / total
+        accelerator().backward(loss)
+        summed += loss.item()
+    return summed
+
+
+def _require_finite(losses: Tensor, rows: Sequence[Row]) -> None:
+    finite = torch.isfinite(losses.detach()).tolist()
+    if not all(finite):
+        raise NonFiniteLoss("loss_not_finite", rows=listing(row.id for row, fine in zip(rows, finite, strict=True) if not fine))
+
+
+def _clip(parameters: Sequence[nn.Parameter], longest: float, rows: Sequence[Row]) -> float:
+    norm = float(nn.utils.clip_grad_norm_(parameters, longest))
+    if not math.isfinite(norm):
+        raise NonFiniteLoss("gradient_not_finite", rows=listing(row.id for row in rows))
+    return norm

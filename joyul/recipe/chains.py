@@ -1,0 +1,146 @@
+"""Methods joined by `+`, and how the values of a chain reach its stages.
+
+`learning_rate=5e-5+3e-2` gives one value to each stage that takes the setting, in order; a single value goes to every stage
+whose range admits it; `soft_prompt.learning_rate=3e-2` names its stage. Anything else is an error that shows the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from joyul.errors import UsageError
+from joyul.messages import words
+from joyul.recipe.grammar import Given
+from joyul.recipe.settings import STAGE_KEYS, StageSettings
+from joyul.recipe.stages import STAGES, Default, Sizes, StageInfo
+from joyul.recipe.values import checked
+
+
+@dataclass
+class Stage:
+    """One stage of a chain: its settings as far as they are known, and where each came from."""
+
+    method: str
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def info(self) -> StageInfo:
+        return STAGES[self.method]
+
+    def settle(self, sizes: Sizes) -> StageSettings:
+        """Fill what was not given with the method's defaults for these sizes."""
+        for key, default in self.info.defaults(sizes, self.values).items():
+            if key not in self.values:
+                self.values[key] = default.value
+                self.origins[key] = default_origin(default)
+        return StageSettings(**self.values)
+
+
+def default_origin(default: Default) -> str:
+    return words("origin_default", why=default.why)
+
+
+def names(method: str) -> list[str]:
+    """The stages of a chain; UsageError for an unknown one."""
+    stages = [name.strip() for name in method.split("+")]
+    for stage in stages:
+        if stage not in STAGES:
+            raise UsageError("unknown_method", found=stage, allowed=list(STAGES))
+    return stages
+
+
+def build(method: str, given: Sequence[tuple[Given, str]]) -> list[Stage]:
+    """The stages of `method` with the stage settings in `given` (each with its origin) laid out over them."""
+    stages = [Stage(name) for name in names(method)]
+    for item, origin in given:
+        _place(item, origin, stages)
+    for stage in stages:
+        stage.values = checked(StageSettings, stage.values, {}).model_dump(exclude_none=True)
+    return stages
+
+
+def _place(item: Given, origin: str, stages: list[Stage]) -> None:
+    prefix, _, key = item.key.rpartition(".")
+    if prefix:
+        _put(item, key, [(_named(item, prefix, key, stages), item.value)], origin)
+        return
+    takers = [stage for stage in stages if key in stage.info.takes]
+    parts = str(item.value).split("+") if not _exponent(str(item.value)) else [item.value]
+    if not takers:
+        raise UsageError("stage_without_setting", where=item.where, key=key, chain=_chain(stages))
+    if len(parts) == 1:
+        _put(item, key, [(stage, parts[0]) for stage in _admitting(item, key, takers)], origin)
+    elif len(parts) == len(takers):
+        _put(item, key, list(zip(takers, parts, strict=True)), origin)
+    else:
+        raise UsageError(
+            "chain_values", where=item.where, key=key, value=item.value, count=len(parts), stages=len(takers),
+            chain=_chain(takers), example="+".join(f"{key}-{stage.method}" for stage in takers),
+        )
+
+
+def _exponent(value: str) -> bool:
+    """`1e+3` is a number, not a chain of two."""
+    return "e+" in value.lower() and value.count("+") == value.lower().count("e+")
+
+
+def _chain(stages: Sequence[Stage]) -> str:
+    return "+".join(stage.method for stage in stages)
+
+
+def _named(item: Given, prefix: str, key: str, stages: Sequence[Stage]) -> Stage:
+    """The stage that `prefix.key` means."""
+    hits = [stage for stage in stages if stage.method == prefix]
+    if not hits:
+        raise UsageError("stage_not_in_chain", where=item.where, found=prefix, allowed=[s.method for s in stages], key=key)
+    if len(hits) > 1:
+        raise UsageError("stage_ambiguous", where=item.where, key=item.key, stage=prefix, chain=_chain(stages))
+    if key not in hits[0].info.takes:
+        raise UsageError("stage_without_setting", where=item.where, key=key, chain=prefix)
+    return hits[0]
+
+
+def _admitting(item: Given, key: str, takers: Sequence[Stage]) -> list[Stage]:
+    """The stages whose range has room for a single value."""
+    try:
+        number = float(item.value)
+    except (TypeError, ValueError):
+        return list(takers)  # a word, or a mistake that the type check names
+    admitting = [stage for stage in takers if _inside(number, stage.info.ranges.get(key))]
+    if not admitting:
+        shown = "; ".join(f"{s.method}: {s.info.ranges[key][0]:g} … {s.info.ranges[key][1]:g}" for s in takers)
+        raise UsageError("chain_out_of_range", where=item.where, key=key, value=item.value, ranges=shown)
+    return admitting
+
+
+def _inside(number: float, bounds: tuple[float, float] | None) -> bool:
+    return bounds is None or bounds[0] <= number <= bounds[1]
+
+
+def _put(item: Given, key: str, pairs: Sequence[tuple[Stage, Any]], origin: str) -> None:
+    for stage, value in pairs:
+        value = value.strip() if isinstance(value, str) else value
+        checked(StageSettings, {key: value}, {key: item.where or ""} if item.where else {})
+        stage.values[key] = value
+        stage.origins[key] = origin
+
+
+def joined(stages: Sequence[Stage]) -> Mapping[str, tuple[Any, str]]:
+    """Each stage setting as it stands in a recipe (values joined by `+`), with its origins."""
+    rows: dict[str, tuple[Any, str]] = {}
+    for key in STAGE_KEYS:
+        holders = [stage for stage in stages if key in stage.values]
+        if len(holders) == sum(key in stage.info.takes for stage in stages) and holders:
+            origins = list(dict.fromkeys(stage.origins[key] for stage in holders))
+            rows[key] = ("+".join(_written(stage.values[key]) for stage in holders), "; ".join(origins))
+        else:
+            rows |= {f"{stage.method}.{key}": (_written(stage.values[key]), stage.origins[key]) for stage in holders}
+    return rows
+
+
+def _written(value: Any) -> str:
+    """A number as short as it can be read back exactly."""
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

@@ -1,0 +1,208 @@
+"""Every setting, declared once: type, bounds, words in two languages, aliases. Flags, recipes, help and errors are derived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from ruamel.yaml import YAML
+
+from joyul.messages import language
+
+RUN_VERBS = ("train", "compare")
+ALL_VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env")
+
+
+@dataclass(frozen=True)
+class Doc:
+    """The words of a setting, the spellings other tools use for it, and the verbs that take it."""
+
+    en: str
+    ko: str
+    aliases: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = RUN_VERBS
+
+    @property
+    def text(self) -> str:
+        return self.ko if language() == "ko" else self.en
+
+
+def _listed(value: Any) -> Any:
+    """`a,b` or `[a, "b, c"]` as a list of text."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith("["):
+        return YAML(typ="base", pure=True).load(value)
+    return [item.strip() for item in value.split(",")]
+
+
+def _templates(value: Any) -> Any:
+    """One template as it stands (commas belong to it), or `["one", "two"]`."""
+    return [value] if isinstance(value, str) and not value.startswith("[") else _listed(value)
+
+
+Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Templates = Annotated[tuple[str, ...], BeforeValidator(_templates)]
+Share = Field(gt=0, lt=1)
+
+
+class RunSettings(BaseModel):
+    """What holds for a whole run. Every field may be absent; `joyul.recipe.resolve` fills what has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Annotated[str | None, Doc(
+        "the labelled rows: csv, tsv, jsonl, json, parquet, xlsx, txt, a folder, a saved or hub data set",
+        "라벨이 달린 데이터: csv, tsv, jsonl, json, parquet, xlsx, txt, 폴더, 저장된 또는 허브의 데이터 세트",
+        aliases=("dataset", "dataset_name", "train_file", "train_data"), verbs=(*RUN_VERBS, "predict", "eval"),
+    )] = None
+    valid: Annotated[str | None, Doc(
+        "validation rows: a file, a share such as 0.1, or none (default: a tenth of train)",
+        "검증 데이터: 파일, 0.1 같은 비율, 또는 none (기본: 학습 데이터의 10분의 1)",
+        aliases=("validation_file", "val_size", "val_set_size", "split_dataset_ratio", "validation", "dev"),
+    )] = None
+    test: Annotated[str | None, Doc(
+        "test rows, read once at the end: a file, a share, or none (default: a tenth, unless valid is given)",
+        "마지막에 한 번만 쓰는 시험 데이터: 파일, 비율, 또는 none (기본: 10분의 1, valid가 있으면 없음)",
+        aliases=("test_file", "test_size"),
+    )] = None
+    encoding: Annotated[str | None, Doc(
+        "the files' encoding, where it cannot be told (utf-8, utf-16, cp949 are recognised)",
+        "파일 인코딩. utf-8, utf-16, cp949는 스스로 알아봅니다", verbs=(*RUN_VERBS, "predict", "eval"),
+    )] = None
+    text: Annotated[str | None, Doc(
+        "the column that holds the text", "텍스트가 있는 열",
+        aliases=("text_column", "text_column_name", "dataset_text_field"), verbs=(*RUN_VERBS, "predict", "eval"),
+    )] = None
+    pair: Annotated[str | None, Doc(
+        "the column of the second text, where rows are pairs", "문장 쌍일 때 두 번째 텍스트의 열",
+        aliases=("text_pair",), verbs=(*RUN_VERBS, "predict", "eval"),
+    )] = None
+    label: Annotated[str | None, Doc(
+        "the target column", "정답이 있는 열", aliases=("target", "label_column", "label_column_name"),
+        verbs=(*RUN_VERBS, "eval"),
+    )] = None
+    labels: Annotated[Listed | None, Doc(
+        "the label set, e.g. negative,positive; without a target column: zero-shot",
+        "라벨의 집합, 예: 부정,긍정. 정답 열이 없으면 제로샷", aliases=("label_names", "classes"),
+    )] = None
+    group: Annotated[str | None, Doc(
+        "a column whose equal values never fall into different splits (patient, author, thread)",
+        "같은 값이 서로 다른 분할에 나뉘지 않게 할 열 (환자, 작성자, 대화)", aliases=("group_column",),
+    )] = None
+    task: Annotated[Literal["classify"] | None, Doc(
+        "the task, where the columns do not tell", "열만 보고 알 수 없을 때의 과제", aliases=("task_type",),
+    )] = None
+    shots: Annotated[int | None, Field(ge=1), Doc(
+        "use only this many labelled rows a class in all, validation included",
+        "클래스마다 이만큼의 라벨만 사용 (검증 포함)", aliases=("num_shots", "k_shot"),
+    )] = None
+    base: Annotated[str, Doc(
+        "the pre-trained model: a hub id, a folder, a run folder, or starter (small, English, offline)",
+        "사전 학습 모델: 허브 이름, 폴더, 실행 폴더, 또는 starter (작은 영어 모델, 오프라인)",
+        aliases=("model", "base_model", "model_name", "model_name_or_path", "pretrained_model_name_or_path"),
+    )] = "starter"
+    method: Annotated[str, Doc(
+        "one stage or several joined by + (see joyul methods)", "단계 하나, 또는 +로 이은 여러 단계 (joyul methods 참고)",
+        aliases=("finetuning_type", "tuner_type", "train_type", "peft_method"), verbs=("train",),
+    )] = "full"
+    methods: Annotated[Listed | None, Doc(
+        "the methods to compare (default: every one that fits)", "비교할 방법들 (기본: 쓸 수 있는 모두)", verbs=("compare",),
+    )] = None
+    form: Annotated[Literal["default", "similarity"] | None, Doc(
+        "how rows are put to the model: default (a head) or similarity (text against label prompts)",
+        "모델에 묻는 방식: default (분류 층) 또는 similarity (텍스트와 라벨 문장의 유사도)",
+    )] = None
+    template: Annotated[Templates | None, Doc(
+        'a template around the text ("Review: {text}") or the label ("It was {label}."); several as ["...", "..."]',
+        '텍스트("리뷰: {text}")나 라벨("{label} 리뷰입니다.")을 감싸는 틀. 여럿이면 ["...", "..."]',
+        aliases=("prompt", "templates"),
+    )] = None
+    max_length: Annotated[int | None, Field(ge=4), Doc(
+        "cut rows after this many tokens", "이 토큰 수를 넘는 부분은 자름",
+        aliases=("cutoff_len", "max_seq_length", "max_seq_len", "sequence_len", "block_size"),
+    )] = None
+    dropout: Annotated[float | None, Field(ge=0, lt=1), Doc(
+        "dropout everywhere in the model (default: the base's own)", "모델 전체의 드롭아웃 (기본: 모델 고유 값)",
+        aliases=("hidden_dropout_prob",),
+    )] = None
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Doc(
+        "arithmetic: auto measures which is faster on this machine", "연산 정밀도: auto는 이 기기에서 빠른 쪽을 잽니다",
+        aliases=("mixed_precision", "torch_dtype", "dtype"),
+    )] = "auto"
+    allow_unknown: Annotated[bool, Doc(
+        "go on although the base does not know half of the tokens", "모델이 토큰의 절반을 모르더라도 계속",
+    )] = False
+    seed: Annotated[int, Field(ge=0, lt=2**32), Doc(
+        "the first seed: split, order, new weights, dropout", "분할, 순서, 새 가중치, 드롭아웃의 시작 시드",
+        aliases=("random_state", "random_seed"),
+    )] = 0
+    out: Annotated[str | None, Doc(
+        "the folder (predict: the file) to write", "결과 폴더 (predict에서는 결과 파일)",
+        aliases=("output_dir", "project_name", "save_dir"), verbs=(*RUN_VERBS, "predict", "eval", "init"),
+    )] = None
+    overwrite: Annotated[bool, Doc(
+        "write over an existing file", "이미 있는 파일을 덮어씀", verbs=("predict", "eval", "init"),
+    )] = False
+    lang: Annotated[Literal["en", "ko"] | None, Doc(
+        "language of the messages (default: the locale's)", "메시지 언어 (기본: 시스템 언어)", verbs=ALL_VERBS,
+    )] = None
+
+
+class StageSettings(BaseModel):
+    """What each stage of a chain has for itself. None: the stage does not take it, or its default is not settled yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Annotated[float | None, Field(gt=0, le=10_000), Doc(
+        "passes over the training rows, at most", "학습 데이터를 도는 최대 횟수", aliases=("num_train_epochs", "num_epochs", "n_epochs"),
+    )] = None
+    learning_rate: Annotated[float | None, Field(gt=0, le=10), Doc(
+        "the highest rate of the schedule", "가장 높은 학습률", aliases=("lr",),
+    )] = None
+    batch_size: Annotated[int | None, Field(ge=1), Doc(
+        "rows in one update, exactly", "한 번 갱신에 쓰는 행 수", aliases=("train_batch_size", "global_batch_size"),
+    )] = None
+    micro_batch: Annotated[int | None, Field(ge=1), Doc(
+        "at most this many rows at once; only cuts the update", "한 번에 계산하는 최대 행 수. 갱신 결과는 같음",
+    )] = None
+    weight_decay: Annotated[float | None, Field(ge=0, lt=1), Doc("AdamW's decay of weight matrices", "AdamW 가중치 감쇠")] = None
+    schedule: Annotated[Literal["linear", "cosine", "constant"] | None, Doc(
+        "how the rate falls after the warm-up", "워밍업 뒤 학습률이 줄어드는 모양", aliases=("lr_scheduler_type", "lr_scheduler"),
+    )] = None
+    warmup: Annotated[float | None, Field(ge=0, lt=1), Doc(
+        "share of the updates in which the rate rises", "학습률이 올라가는 구간의 비율", aliases=("warmup_ratio",),
+    )] = None
+    clip: Annotated[float | None, Field(gt=0), Doc(
+        "longest gradient (2-norm)", "그래디언트의 최대 길이 (2-노름)", aliases=("max_grad_norm", "gradient_clipping"),
+    )] = None
+    label_smoothing: Annotated[float | None, Field(ge=0, lt=1), Doc(
+        "share of the target given to the other labels", "다른 라벨에 나누어 주는 정답의 비율", aliases=("label_smoothing_factor",),
+    )] = None
+    class_weights: Annotated[Literal["none", "balanced"] | None, Doc(
+        "balanced gives rare labels the same say", "balanced는 드문 라벨에 같은 무게를 줌", aliases=("class_weight",),
+    )] = None
+    patience: Annotated[int | None, Field(ge=1), Doc(
+        "stop after this many epochs without a better validation score",
+        "검증 점수가 이만큼의 에폭 동안 나아지지 않으면 멈춤", aliases=("early_stopping_patience", "early_stopping"),
+    )] = None
+
+
+MODELS: tuple[type[BaseModel], ...] = (RunSettings, StageSettings)
+RUN_KEYS = tuple(RunSettings.model_fields)
+STAGE_KEYS = tuple(StageSettings.model_fields)
+
+
+def doc(key: str) -> Doc:
+    """The words and aliases of a setting."""
+    model = RunSettings if key in RunSettings.model_fields else StageSettings
+    return next(item for item in model.model_fields[key].metadata if isinstance(item, Doc))
+
+
+def keys_of(verb: str) -> tuple[str, ...]:
+    """The settings a verb takes, in the order of declaration."""
+    return tuple(key for key in (*RUN_KEYS, *STAGE_KEYS) if verb in doc(key).verbs)
+
+
+ALIASES = {alias: key for key in (*RUN_KEYS, *STAGE_KEYS) for alias in doc(key).aliases}

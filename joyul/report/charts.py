@@ -1,0 +1,165 @@
+"""The drawings of a run: which series stand in which chart, and the sentence that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from joyul.messages import words
+from joyul.report import counts, svg, units
+from joyul.report.svg import Series
+
+Line = Mapping[str, Any]
+MOST_LABELS = 20
+MOST_PAIRS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing with its heading, its legend (HTML) and the sentence that describes it."""
+
+    title: str
+    svg: str
+    note: str = ""
+    legend: str = ""
+    wide: bool = False
+
+
+def evaluations(steps: Iterable[Line]) -> list[Line]:
+    """The steps that ended with an evaluation."""
+    return [step for step in steps if step.get("valid")]
+
+
+def kept(steps: Sequence[Line], metric: str) -> list[Line]:
+    """Per stage, the evaluation with the best score (without scores: the lowest loss); the first of equals."""
+    best: dict[Any, tuple[float, Line]] = {}
+    for step in evaluations(steps):
+        value, loss = counts.finite(step["valid"].get(metric)), counts.finite(step["valid"].get("loss"))
+        rank = value if value is not None else None if loss is None else -loss
+        stage = step.get("stage", 1)
+        if rank is not None and (stage not in best or rank > best[stage][0]):
+            best[stage] = (rank, step)
+    return [step for _, step in best.values()]
+
+
+def curves(steps: Sequence[Line], metric: str) -> list[Figure]:
+    """Loss, score and learning rate over the steps; only those that have points."""
+    drawn = (_loss(steps, metric), _score(steps, metric), _rate(steps))
+    return [figure for figure in drawn if figure is not None]
+
+
+def _series(name: str, parts: list[list[tuple[float, float]]], look: str, tip: Callable[[float, float], str]) -> Series:
+    points = counts.joined(parts)
+    return Series(name, points, look, [tip(x, y) if y is not None else "" for x, y in points])
+
+
+def _tip(name: str, show: Callable[[float], str] = svg.short) -> Callable[[float, float], str]:
+    return lambda x, y: words("report_tip", name=name, step=f"{x:g}", value=show(y))
+
+
+def _stages(steps: Sequence[Line]) -> list[tuple[float, str]]:
+    """Where each stage starts, with its name; nothing where there is only one."""
+    starts: dict[Any, tuple[float, str]] = {}
+    for step in steps:
+        starts.setdefault(step.get("stage", 1), (float(step["step"]), str(step.get("method", ""))))
+    return list(starts.values()) if len(starts) > 1 else []
+
+
+def _loss(steps: Sequence[Line], metric: str) -> Figure | None:
+    train = counts.pieces(steps, lambda step: step.get("loss"))
+    valid = counts.pieces(steps, lambda step: (step.get("valid") or {}).get("loss"))
+    if not train and not valid:
+        return None
+    names = words("report_train_loss"), words("report_smooth"), words("report_valid_loss")
+    series = [
+        Series(names[0], counts.joined([counts.thin(part) for part in train]), "thin"),
+        _series(names[1], [counts.thin(counts.smooth(part), 150) for part in train], "line", _tip(names[1])),
+        _series(names[2], valid, "dash", _tip(names[2])),
+    ]
+    best = [(float(step["step"]), float(loss), svg.short(loss)) for step in kept(steps, metric)
+            if (loss := counts.finite(step["valid"].get("loss"))) is not None]
+    note = _span(names[0], [y for part in train for _, y in part]) + _span(names[2], [y for part in valid for _, y in part])
+    return _chart("loss", words("report_loss"), note, series, best, steps)
+
+
+def _score(steps: Sequence[Line], metric: str) -> Figure | None:
+    def show(value: float) -> str:
+        return units.score(value, metric)
+
+    valid = counts.pieces(steps, lambda step: (step.get("valid") or {}).get(metric))
+    tried = counts.pieces(steps, lambda step: step.get("score") if step.get("kind") == "search" else None)
+    if not valid and not tried:
+        return None
+    name, other = words("report_valid_score", metric=metric.replace("_", " ")), words("report_candidates")
+    series = [_series(name, valid, "dash", _tip(name, show)), _series(other, tried, "dots", _tip(other, show))]
+    best = [(float(step["step"]), float(value), show(value)) for step in kept(steps, metric)
+            if (value := counts.finite(step["valid"].get(metric))) is not None]
+    note = _span(name, [y for part in valid for _, y in part], show) + _span(
+        other, [y for part in tried for _, y in part], show)
+    digits = 0 if units.is_share(metric) else 1
+    return _chart("score", name, note, series, best, steps, lambda value: _tick(value, metric, digits))
+
+
+def _tick(value: float, metric: str, digits: int) -> str:
+    return f"{value * 100:.3g} %" if units.is_share(metric) else svg.short(value)
+
+
+def _rate(steps: Sequence[Line]) -> Figure | None:
+    parts = counts.pieces(steps, lambda step: step.get("learning_rate"))
+    if not parts:
+        return None
+    title = words("report_rate")
+    series = [_series(title, [counts.thin(part, 150) for part in parts], "line", _tip(title))]
+    note = _span(title, [y for part in parts for _, y in part])
+    return _chart("rate", title, note, series, [], steps, height=190)
+
+
+def _span(name: str, values: Sequence[float], show: Callable[[float], str] = svg.short) -> str:
+    if not values:
+        return ""
+    return words("report_span", name=name, first=show(values[0]), last=show(values[-1]),
+                 low=show(min(values)), high=show(max(values))) + " "
+
+
+def _chart(name: str, title: str, note: str, series: Sequence[Series], best: Sequence[tuple[float, float, str]],
+           steps: Sequence[Line], y_format: Callable[[float], str] = svg.short, height: int = 270) -> Figure:
+    series = [one for one in series if any(y is not None for _, y in one.points)]
+    drawing = svg.line_chart(series, name=name, title=title, desc=note.strip(), x_label=words("report_step"), best=best,
+                             marks=_stages(steps), y_format=y_format, height=height)
+    entries = [(one.look, one.name) for one in series] + [("best", words("report_kept"))] * bool(best)
+    return Figure(title, drawing, legend=svg.legend(entries) if len(entries) > 1 else "")
+
+
+def confusion(found: counts.Confusion) -> Figure | None:
+    """The matrix, or above `MOST_LABELS` labels the most confused pairs; None when no row was wrong among many labels."""
+    total = sum(map(sum, found.counts))
+    if len(found.rows) <= MOST_LABELS:
+        hits = sum(line[found.columns.index(row)] for row, line in zip(found.rows, found.counts, strict=True))
+        desc = words("report_confusion_desc", labels=len(found.rows), rows=total, right=hits)
+        drawing = svg.heat(found.rows, found.columns, found.counts, name="confusion",
+                           title=words("report_confusion"), desc=desc)
+        return Figure(words("report_confusion"), drawing, words("report_confusion_note"), wide=len(found.rows) > 6)
+    pairs = found.pairs(MOST_PAIRS)
+    if not pairs:
+        return None
+    title = words("report_pairs")
+    items = [(f"{target} → {prediction}", float(rows), str(rows)) for target, prediction, rows in pairs]
+    desc = words("report_pairs_desc", labels=len(found.rows), pair=items[0][0], rows=pairs[0][2])
+    return Figure(title, svg.bars(items, name="pairs", title=title, desc=desc), words("report_pairs_note"))
+
+
+def calibration(bins: Sequence[counts.Bin]) -> Figure:
+    """How sure against how often right; the straight rule is where both agree."""
+    title = words("report_calibration")
+    rows = sum(one.rows for one in bins)
+    note = words("report_calibration_note", rows=rows,
+                 confidence=units.score(sum(one.confidence * one.rows for one in bins) / rows, "accuracy"),
+                 accuracy=units.score(sum(one.accuracy * one.rows for one in bins) / rows, "accuracy"))
+    tips = [words("report_bin", rows=one.rows, confidence=units.score(one.confidence, "accuracy"),
+                  accuracy=units.score(one.accuracy, "accuracy")) for one in bins]
+    series = [Series(words("report_ideal"), [(0, 0), (1, 1)], "rule"),
+              Series(words("report_observed"), [(one.confidence, one.accuracy) for one in bins], "dash", tips)]
+    drawing = svg.line_chart(series, name="calibration", title=title, desc=note, x_label=words("report_confidence"),
+                             y_range=(0, 1), y_format=lambda value: f"{value * 100:.0f} %")
+    return Figure(title, drawing, note, svg.legend([(one.look, one.name) for one in series]))
