@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 TargetType = Literal["label", "labels", "number", "tags", "text"]
 Architecture = Literal["encoder", "decoder", "encoder-decoder"]
@@ -86,6 +86,11 @@ class Task(Protocol):
     metric: ClassVar[str]  # the one number that choices are made by; larger is better
     labels: tuple[str, ...]  # the label set in a fixed order; empty where there is none
 
+    @classmethod
+    def learn(cls, targets: Sequence[Any]) -> Self:
+        """The task as its training targets define it (the label set). Raises DataError where they define none."""
+        ...
+
     def encode(self, target: Any, where: str | None = None) -> Any:
         """The target as the loss takes it (a class index, a list of them, a number, a text). Raises DataError at `where`."""
         ...
@@ -136,9 +141,18 @@ class Form(Protocol):
     setting: Setting
     auto_class: str  # the transformers auto class whose outputs it reads, e.g. AutoModelForSequenceClassification
 
+    @property
+    def plain(self) -> bool:
+        """Whether stock transformers, given the bare text, answers the same as this Form."""
+        ...
+
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:
         """The reason this Form cannot serve the task on such a base, or None."""
+        ...
+
+    def with_template(self, template: str) -> Form:
+        """The same Form around another template. Raises UsageError for one it cannot use."""
         ...
 
     def encode(self, examples: Iterable[Example]) -> list[Row]:
@@ -160,7 +174,9 @@ class Form(Protocol):
         ...
 
     @classmethod
-    def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self: ...
+    def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
+        """From `spec` as it was read from YAML: every scalar arrives as text."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +218,8 @@ class Method(Protocol):
         """`insert` and fill from what `save` wrote."""
         ...
 
-    def plain(self, model: nn.Module) -> PreTrainedModel:
-        """The transformers model inside, without what `insert` added."""
+    def plain(self, model: nn.Module) -> nn.Module:
+        """The model as it was before `insert` (trained, where it moved): in the end a transformers model."""
         ...
 
 

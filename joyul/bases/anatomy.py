@@ -12,6 +12,16 @@ from transformers import PreTrainedModel
 Pooling = Literal["mean", "cls"]
 
 
+def inner(model: nn.Module) -> PreTrainedModel:
+    """The transformers model inside whatever a method wrapped around it."""
+    return next(module for module in model.modules() if isinstance(module, PreTrainedModel))
+
+
+def width(model: nn.Module) -> int:
+    """Units of a hidden state."""
+    return int(inner(model).config.get_text_config().hidden_size)
+
+
 def head_names(model: PreTrainedModel) -> list[str]:
     """Names of the parameters that belong to the head: outside the base model, and the pooler, which only the head reads.
 

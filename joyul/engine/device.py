@@ -10,6 +10,8 @@ import psutil
 import torch
 from accelerate import Accelerator
 
+from joyul.contracts import Batch
+
 STATUS = Path("/proc/self/status")
 RESET = Path("/proc/self/clear_refs")
 
@@ -67,3 +69,9 @@ def peak() -> int:
                 return int(line.split()[1]) * 1024
     info = psutil.Process().memory_info()
     return int(getattr(info, "peak_wset", info.rss))
+
+
+def to_device(batch: Batch) -> Batch:
+    """The same batch where the model is."""
+    targets = batch.targets.to(device()) if batch.targets is not None else None
+    return Batch(batch.rows, {name: tensor.to(device()) for name, tensor in batch.inputs.items()}, targets)

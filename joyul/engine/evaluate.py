@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from joyul.contracts import Batch, Form, Prediction, Row
+from joyul.contracts import Form, Prediction, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import device
 from joyul.notes import Notes
@@ -61,8 +61,3 @@ def validator(model: nn.Module, form: Form, rows: Sequence[Row], most: int | Non
 
     return validate
 
-
-def to_device(batch: Batch) -> Batch:
-    """The same batch where the model is."""
-    targets = batch.targets.to(device()) if batch.targets is not None else None
-    return Batch(batch.rows, {name: tensor.to(device()) for name, tensor in batch.inputs.items()}, targets)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -101,7 +102,7 @@ def _schedule(rows: Sequence[Row], plan: Plan, total: int) -> Iterator[tuple[lis
 
 def _dropout_seed(plan: Plan, done: int) -> int:
     """Dropout is a function of (seed, stage, update) alone, so that no generator state has to be kept to go on."""
-    return hash((plan.seed, plan.stage, done)) & 0x7FFF_FFFF_FFFF_FFFF
+    return int(np.random.SeedSequence((plan.seed, plan.stage, done)).generate_state(1)[0])
 
 
 def _accumulate(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> float:

@@ -29,6 +29,10 @@ class Default:
             return words("form_needs_label", form=cls.name, task=task.name)
         return words("form_no_encoder_decoder", form=cls.name) if architecture == "encoder-decoder" else None
 
+    @property
+    def plain(self) -> bool:
+        return self.template == "{text}"
+
     def with_template(self, template: str) -> Form:
         """The same Form around another template. Raises UsageError for one without `{text}`."""
         check(template, required="text", allowed=("text", "text_pair"))

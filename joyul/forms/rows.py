@@ -10,23 +10,32 @@ from torch import Tensor
 from torch.nn import functional
 
 from joyul.contracts import Batch, Example, Prediction, Row, Setting
-from joyul.engine.evaluate import to_device
+from joyul.engine.device import to_device
 
 
 def tokenise(texts: Sequence[str], pairs: Sequence[str] | None, setting: Setting) -> list[tuple[dict[str, list[int]], int, int]]:
     """For each text (and its pair): the model's inputs cut to `max_length`, tokens cut off, and unknown tokens."""
     if not texts:
         return []
-    whole = setting.tokenizer(list(texts), list(pairs) if pairs else None, truncation=False, verbose=False)["input_ids"]
-    encoded = setting.tokenizer(
-        list(texts), list(pairs) if pairs else None, truncation=True, max_length=setting.max_length, return_attention_mask=False
-    )
     unknown = setting.tokenizer.unk_token_id
     rows = []
-    for index, ids in enumerate(encoded["input_ids"]):
-        inputs = {name: list(values[index]) for name, values in encoded.items()}
-        rows.append((inputs, len(whole[index]) - len(ids), sum(token == unknown for token in ids) if unknown is not None else 0))
+    for index, inputs in enumerate(_encode(texts, pairs, setting)):
+        whole = len(inputs["input_ids"])
+        if whole > setting.max_length:
+            inputs = _encode([texts[index]], [pairs[index]] if pairs else None, setting, truncation=True)[0]
+        strange = 0 if unknown is None else sum(token == unknown for token in inputs["input_ids"])
+        rows.append((inputs, whole - len(inputs["input_ids"]), strange))
     return rows
+
+
+def _encode(
+    texts: Sequence[str], pairs: Sequence[str] | None, setting: Setting, truncation: bool = False
+) -> list[dict[str, list[int]]]:
+    encoded = setting.tokenizer(
+        list(texts), list(pairs) if pairs else None, return_attention_mask=False, verbose=False,
+        truncation=truncation, max_length=setting.max_length if truncation else None,
+    )  # fmt: skip
+    return [{name: values[index] for name, values in encoded.items()} for index in range(len(texts))]
 
 
 def row(example: Example, setting: Setting, inputs: Mapping[str, Sequence[int]], cut: int, unknown: int) -> Row:

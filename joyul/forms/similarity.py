@@ -38,6 +38,10 @@ class Similarity:
             return words("form_needs_label", form=cls.name, task=task.name)
         return None if architecture == "encoder" else words("form_needs_encoder", form=cls.name, architecture=architecture)
 
+    @property
+    def plain(self) -> bool:
+        return False
+
     def with_template(self, template: str) -> Form:
         """The same Form around another label template. Raises UsageError for one without `{label}`."""
         check(template, required="label", allowed=("label",))

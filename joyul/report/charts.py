@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from joyul.messages import words
 from joyul.report import counts, svg, units
+from joyul.report.letters import short
 from joyul.report.svg import Series
 
 Line = Mapping[str, Any]
@@ -23,7 +24,7 @@ class Figure:
     svg: str
     note: str = ""
     legend: str = ""
-    wide: bool = False
+    shape: str = ""  # `wide` takes the whole width, `tall` two rows beside it
 
 
 def evaluations(steps: Iterable[Line]) -> list[Line]:
@@ -45,8 +46,8 @@ def kept(steps: Sequence[Line], metric: str) -> list[Line]:
 
 def curves(steps: Sequence[Line], metric: str) -> list[Figure]:
     """Loss, score and learning rate over the steps; only those that have points."""
-    drawn = (_loss(steps, metric), _score(steps, metric), _rate(steps))
-    return [figure for figure in drawn if figure is not None]
+    found = [figure for figure in (_loss(steps, metric), _score(steps, metric), _rate(steps)) if figure is not None]
+    return [replace(found[0], shape="tall"), *found[1:]] if len(found) == 3 else found
 
 
 def _series(name: str, parts: list[list[tuple[float, float]]], look: str, tip: Callable[[float, float], str]) -> Series:
@@ -54,7 +55,7 @@ def _series(name: str, parts: list[list[tuple[float, float]]], look: str, tip: C
     return Series(name, points, look, [tip(x, y) if y is not None else "" for x, y in points])
 
 
-def _tip(name: str, show: Callable[[float], str] = svg.short) -> Callable[[float, float], str]:
+def _tip(name: str, show: Callable[[float], str] = short) -> Callable[[float, float], str]:
     return lambda x, y: words("report_tip", name=name, step=f"{x:g}", value=show(y))
 
 
@@ -77,10 +78,15 @@ def _loss(steps: Sequence[Line], metric: str) -> Figure | None:
         _series(names[1], [counts.thin(counts.smooth(part), 150) for part in train], "line", _tip(names[1])),
         _series(names[2], valid, "dash", _tip(names[2])),
     ]
-    best = [(float(step["step"]), float(loss), svg.short(loss)) for step in kept(steps, metric)
-            if (loss := counts.finite(step["valid"].get("loss"))) is not None]
-    note = _span(names[0], [y for part in train for _, y in part]) + _span(names[2], [y for part in valid for _, y in part])
-    return _chart("loss", words("report_loss"), note, series, best, steps)
+    best = [
+        (float(step["step"]), float(loss), short(loss))
+        for step in kept(steps, metric)
+        if (loss := counts.finite(step["valid"].get("loss"))) is not None
+    ]
+    note = _span(names[0], [y for part in train for _, y in part]) + _span(
+        names[2], [y for part in valid for _, y in part]
+    )
+    return _chart("loss", words("report_loss"), note, series, best, steps, height=480)
 
 
 def _score(steps: Sequence[Line], metric: str) -> Figure | None:
@@ -93,53 +99,101 @@ def _score(steps: Sequence[Line], metric: str) -> Figure | None:
         return None
     name, other = words("report_valid_score", metric=metric.replace("_", " ")), words("report_candidates")
     series = [_series(name, valid, "dash", _tip(name, show)), _series(other, tried, "dots", _tip(other, show))]
-    best = [(float(step["step"]), float(value), show(value)) for step in kept(steps, metric)
-            if (value := counts.finite(step["valid"].get(metric))) is not None]
+    best = [
+        (float(step["step"]), float(value), show(value))
+        for step in kept(steps, metric)
+        if (value := counts.finite(step["valid"].get(metric))) is not None
+    ]
+    if tried and not best:  # a search keeps the candidate with the best score, the first of equals
+        best = [
+            (x, y, show(y)) for x, y in [max((point for part in tried for point in part), key=lambda point: point[1])]
+        ]
     note = _span(name, [y for part in valid for _, y in part], show) + _span(
-        other, [y for part in tried for _, y in part], show)
-    digits = 0 if units.is_share(metric) else 1
-    return _chart("score", name, note, series, best, steps, lambda value: _tick(value, metric, digits))
+        other, [y for part in tried for _, y in part], show
+    )
+    return _chart("score", name, note, series, best, steps, _percent if units.is_share(metric) else short)
 
 
-def _tick(value: float, metric: str, digits: int) -> str:
-    return f"{value * 100:.3g} %" if units.is_share(metric) else svg.short(value)
+def _percent(value: float) -> str:
+    return f"{value * 100:.3g} %"
 
 
 def _rate(steps: Sequence[Line]) -> Figure | None:
     parts = counts.pieces(steps, lambda step: step.get("learning_rate"))
     if not parts:
         return None
-    title = words("report_rate")
-    series = [_series(title, [counts.thin(part, 150) for part in parts], "line", _tip(title))]
+    title, peaks = words("report_rate"), [max(y for _, y in part) for part in parts]
     note = _span(title, [y for part in parts for _, y in part])
-    return _chart("rate", title, note, series, [], steps, height=190)
+    if max(peaks) <= 10 * min(peaks) or min(peaks) <= 0:
+        series = [_series(title, [counts.thin(part, 150) for part in parts], "line", _tip(title))]
+        return _chart("rate", title, note, series, [], steps, height=190)
+    # a prompt learns a thousand times faster than weights: on one scale the slower stage would be a flat line
+    shares = [[(x, y / peak) for x, y in counts.thin(part, 150)] for part, peak in zip(parts, peaks, strict=True)]
+    figure = _chart(
+        "rate", title, note, [_series(title, shares, "line", _tip(title, _percent))], [], steps, _percent, 190
+    )
+    return replace(figure, note=words("report_rate_shares", peaks=", ".join(map(short, peaks))))
 
 
-def _span(name: str, values: Sequence[float], show: Callable[[float], str] = svg.short) -> str:
+def _span(name: str, values: Sequence[float], show: Callable[[float], str] = short) -> str:
     if not values:
         return ""
-    return words("report_span", name=name, first=show(values[0]), last=show(values[-1]),
-                 low=show(min(values)), high=show(max(values))) + " "
+    return (
+        words(
+            "report_span",
+            name=name,
+            first=show(values[0]),
+            last=show(values[-1]),
+            low=show(min(values)),
+            high=show(max(values)),
+        )
+        + " "
+    )
 
 
-def _chart(name: str, title: str, note: str, series: Sequence[Series], best: Sequence[tuple[float, float, str]],
-           steps: Sequence[Line], y_format: Callable[[float], str] = svg.short, height: int = 270) -> Figure:
+def _chart(
+    name: str,
+    title: str,
+    note: str,
+    series: Sequence[Series],
+    best: Sequence[tuple[float, float, str]],
+    steps: Sequence[Line],
+    y_format: Callable[[float], str] = short,
+    height: int = 270,
+) -> Figure:
     series = [one for one in series if any(y is not None for _, y in one.points)]
-    drawing = svg.line_chart(series, name=name, title=title, desc=note.strip(), x_label=words("report_step"), best=best,
-                             marks=_stages(steps), y_format=y_format, height=height)
+    span = float(steps[0]["step"]), float(steps[-1]["step"])  # the same for all charts, so that they can be compared
+    drawing = svg.line_chart(
+        series,
+        name=name,
+        title=title,
+        desc=note.strip(),
+        x_label=words("report_step"),
+        best=best,
+        marks=_stages(steps),
+        x_range=span,
+        y_format=y_format,
+        height=height,
+    )
     entries = [(one.look, one.name) for one in series] + [("best", words("report_kept"))] * bool(best)
-    return Figure(title, drawing, legend=svg.legend(entries) if len(entries) > 1 else "")
+    return Figure(title[:1].upper() + title[1:], drawing, legend=svg.legend(entries) if len(entries) > 1 else "")
 
 
 def confusion(found: counts.Confusion) -> Figure | None:
-    """The matrix, or above `MOST_LABELS` labels the most confused pairs; None when no row was wrong among many labels."""
+    """The matrix, or above `MOST_LABELS` labels the most confused pairs (None when no row was wrong)."""
     total = sum(map(sum, found.counts))
     if len(found.rows) <= MOST_LABELS:
         hits = sum(line[found.columns.index(row)] for row, line in zip(found.rows, found.counts, strict=True))
         desc = words("report_confusion_desc", labels=len(found.rows), rows=total, right=hits)
-        drawing = svg.heat(found.rows, found.columns, found.counts, name="confusion",
-                           title=words("report_confusion"), desc=desc)
-        return Figure(words("report_confusion"), drawing, words("report_confusion_note"), wide=len(found.rows) > 6)
+        drawing = svg.heat(
+            found.rows, found.columns, found.counts, name="confusion", title=words("report_confusion"), desc=desc
+        )
+        return Figure(
+            words("report_confusion"),
+            drawing,
+            words("report_confusion_note"),
+            shape="wide" if len(found.rows) > 6 else "",
+        )
     pairs = found.pairs(MOST_PAIRS)
     if not pairs:
         return None
@@ -153,13 +207,33 @@ def calibration(bins: Sequence[counts.Bin]) -> Figure:
     """How sure against how often right; the straight rule is where both agree."""
     title = words("report_calibration")
     rows = sum(one.rows for one in bins)
-    note = words("report_calibration_note", rows=rows,
-                 confidence=units.score(sum(one.confidence * one.rows for one in bins) / rows, "accuracy"),
-                 accuracy=units.score(sum(one.accuracy * one.rows for one in bins) / rows, "accuracy"))
-    tips = [words("report_bin", rows=one.rows, confidence=units.score(one.confidence, "accuracy"),
-                  accuracy=units.score(one.accuracy, "accuracy")) for one in bins]
-    series = [Series(words("report_ideal"), [(0, 0), (1, 1)], "rule"),
-              Series(words("report_observed"), [(one.confidence, one.accuracy) for one in bins], "dash", tips)]
-    drawing = svg.line_chart(series, name="calibration", title=title, desc=note, x_label=words("report_confidence"),
-                             y_range=(0, 1), y_format=lambda value: f"{value * 100:.0f} %")
+    note = words(
+        "report_calibration_note",
+        rows=rows,
+        confidence=units.score(sum(one.confidence * one.rows for one in bins) / rows, "accuracy"),
+        accuracy=units.score(sum(one.accuracy * one.rows for one in bins) / rows, "accuracy"),
+    )
+    tips = [
+        words(
+            "report_bin",
+            rows=one.rows,
+            confidence=units.score(one.confidence, "accuracy"),
+            accuracy=units.score(one.accuracy, "accuracy"),
+        )
+        for one in bins
+    ]
+    series = [
+        Series(words("report_ideal"), [(0, 0), (1, 1)], "rule"),
+        Series(words("report_observed"), [(one.confidence, one.accuracy) for one in bins], "dash", tips),
+    ]
+    drawing = svg.line_chart(
+        series,
+        name="calibration",
+        title=title,
+        desc=note,
+        x_label=words("report_confidence"),
+        y_range=(0, 1),
+        x_format=_percent,
+        y_format=_percent,
+    )
     return Figure(title, drawing, note, svg.legend([(one.look, one.name) for one in series]))

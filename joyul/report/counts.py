@@ -1,4 +1,4 @@
-"""What is counted from the lines of a run: smoothing, confusion, worst errors, calibration. Nothing here is words or drawing."""
+"""What is counted from the lines of a run: smoothing, confusion, worst errors, calibration. No words, no drawing."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Confusion:
         return sorted(cells, key=lambda cell: -cell[2])[:limit]
 
     def per_label(self) -> list[tuple[str, int, float | None, float | None]]:
-        """(label, rows, found: recall, right when said: precision), the least found first; None where nothing divides."""
+        """(label, rows, recall, precision), the least found first; None where there is nothing to divide by."""
         said = {column: sum(line[j] for line in self.counts) for j, column in enumerate(self.columns)}
         table = []
         for row, line in zip(self.rows, self.counts, strict=True):
@@ -147,15 +147,24 @@ class Bin:
 
 def calibration(lines: Iterable[Line]) -> list[Bin]:
     """The bins, of ten, that have rows; empty where there are no probabilities."""
-    scored = [(score, right(line)) for line in lines
-              if line.get("target") is not None and (score := finite(line.get("score"))) is not None]
+    scored = [
+        (score, right(line))
+        for line in lines
+        if line.get("target") is not None and (score := finite(line.get("score"))) is not None
+    ]
     if any(not 0 <= score <= 1.000001 for score, _ in scored):
         return []
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for score, hit in scored:
         bins[min(int(score * BINS), BINS - 1)].append((score, hit))
     return [
-        Bin(i / BINS, (i + 1) / BINS, len(rows), sum(s for s, _ in rows) / len(rows), sum(h for _, h in rows) / len(rows))
+        Bin(
+            i / BINS,
+            (i + 1) / BINS,
+            len(rows),
+            sum(s for s, _ in rows) / len(rows),
+            sum(h for _, h in rows) / len(rows),
+        )
         for i, rows in enumerate(bins)
         if rows
     ]

@@ -1,4 +1,4 @@
-"""Inline SVG as text: a line chart, horizontal bars, a confusion matrix. Pure functions; colours are the page's CSS variables.
+"""Inline SVG as text: a line chart, horizontal bars, a confusion matrix. Pure functions; the page's CSS gives colours.
 
 The drawings are narrow (460 units) on purpose: scaled to a phone their letters stay readable.
 """
@@ -6,16 +6,14 @@ The drawings are narrow (460 units) on purpose: scaled to a phone their letters 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
-from unicodedata import east_asian_width
+
+from joyul.report.letters import fit, short, text, width_of
 
 WIDTH = 460
-LEFT, RIGHT, BOTTOM = 56, 16, 40
+LEFT, RIGHT, BOTTOM = 60, 16, 40
 TOP, TOP_WITH_MARKS = 14, 36
-LETTER = 7.2  # mean width of a 13-unit Latin letter; Korean ones count twice
 SHADE = 0.55  # the darkest cell: text on it keeps a contrast of 4.5 in both themes
 
 Point = tuple[float, float | None]  # no y: a gap in the line
@@ -33,18 +31,6 @@ class Series:
     points: Sequence[Point]
     look: str = "line"
     tips: Sequence[str] = ()
-
-
-def text(value: object) -> str:
-    """`value` escaped for XML, without the control characters that XML forbids."""
-    return escape(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]", "�", str(value)))
-
-
-def short(value: float) -> str:
-    """A number in few letters: `0.25`, `2e-5`, `12k`."""
-    if abs(value) >= 10_000:
-        return f"{value / 1000:.4g}k" if abs(value) < 10_000_000 else f"{value / 1e6:.4g}M"
-    return re.sub(r"e([+-])0+", r"e\1", f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}")
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
@@ -69,14 +55,17 @@ class Axes:
 
     @property
     def bottom(self) -> float:
+        """The lower end of the plot."""
         return self.height - BOTTOM
 
     def across(self, value: float) -> float:
+        """Where a value of x stands."""
         low, high = self.x
         share = (value - low) / (high - low) if high > low else 0.5
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
     def down(self, value: float) -> float:
+        """Where a value of y stands."""
         low, high = self.y
         return round(self.bottom - (value - low) / (high - low) * (self.bottom - self.top), 1)
 
@@ -91,7 +80,9 @@ def line_chart(
     height: int = 270,
     best: Sequence[tuple[float, float, str]] = (),
     marks: Sequence[tuple[float, str]] = (),
+    x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
+    x_format: Format = short,
     y_format: Format = short,
 ) -> str:
     """Lines over one x axis. `best` points (x, y, words) get a diamond, `marks` (x, name) a vertical line.
@@ -103,21 +94,24 @@ def line_chart(
     low, high = y_range or (min(ys), max(ys))
     y_ticks = ticks(low, high)
     top = TOP_WITH_MARKS if marks else TOP
-    axes = Axes((min(xs), max(xs)), (y_ticks[0], y_ticks[-1]), top, height)
-    body = [*_grid(axes, y_ticks, y_format, x_label), *_marks(axes, marks)]
+    axes = Axes(x_range or (min(xs), max(xs)), (y_ticks[0], y_ticks[-1]), top, height)
+    body = [*_grid(axes, y_ticks, x_format, y_format, x_label), *_marks(axes, marks)]
     body += [part for one in series for part in _line(axes, one)]
     body += [_diamond(axes, *point) for point in best]
     return _svg(name, title, desc, WIDTH, height, "".join(body))
 
 
-def _grid(axes: Axes, y_ticks: Sequence[float], y_format: Format, x_label: str) -> list[str]:
+def _grid(axes: Axes, y_ticks: Sequence[float], x_format: Format, y_format: Format, x_label: str) -> list[str]:
     parts = []
     for value in y_ticks:
         y = axes.down(value)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4.5:g}" text-anchor="end">{text(y_format(value))}</text>')
     for value in _inside(axes.x):
-        parts.append(f'<text x="{axes.across(value)}" y="{axes.bottom + 17}" text-anchor="middle">{short(value)}</text>')
+        x, label = axes.across(value), x_format(value)
+        anchor = "end" if x + width_of(label) / 2 > WIDTH else "middle"
+        parts.append(f'<text x="{x if anchor == "middle" else WIDTH}" y="{axes.bottom + 17}" text-anchor="{anchor}">')
+        parts.append(f"{text(label)}</text>")
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{axes.height - 5:g}" text-anchor="end">{text(x_label)}</text>')
     return parts
 
@@ -184,45 +178,45 @@ def bars(items: Sequence[tuple[str, float, str]], *, name: str, title: str, desc
         y, length = index * row, round(max(value, 0) / longest * room, 1)
         parts.append(f'<g><title>{text(label)}: {text(words)}</title><text x="0" y="{y + 14}">')
         parts.append(f'{text(fit(label, WIDTH))}</text><rect class="bar" x="0" y="{y + 19}" width="{length}" ')
-        parts.append(f'height="11" rx="2"/><text class="strong" x="{length + 7:g}" y="{y + 29}">{text(words)}</text></g>')
+        parts.append(
+            f'height="11" rx="2"/><text class="strong" x="{length + 7:g}" y="{y + 29}">{text(words)}</text></g>'
+        )
     return _svg(name, title, desc, WIDTH, max(len(items), 1) * row, "".join(parts))
 
 
 def heat(
-    rows: Sequence[str],
-    columns: Sequence[str],
-    counts: Sequence[Sequence[int]],
-    *,
-    name: str,
-    title: str,
-    desc: str,
-    arrow: str = "→",
+    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], *, name: str, title: str, desc: str
 ) -> str:
-    """A confusion matrix: shade is the share of its row; the right answers (same row and column name) are framed."""
-    side = min(max((max(map(width_of, rows), default=0)) + 12, 40), 140)
-    head = side if len(columns) > 3 else 24
-    cell = min(max((WIDTH - side) / len(columns), 34), 110)
-    tall = min(cell, 44)
-    lean = head * 0.75 if len(columns) > 3 else 0
-    width, height = math.ceil(side + cell * len(columns) + lean), math.ceil(head + tall * len(rows) + 2)
-    parts = [_column(side + (i + 0.5) * cell, head - 7, fit(label, cell if not lean else 130), bool(lean))
-             for i, label in enumerate(columns)]
-    for i, label in enumerate(rows):
-        y, total = head + i * tall, sum(counts[i]) or 1
-        parts.append(f'<text x="{side - 8:g}" y="{y + tall / 2 + 4.5:g}" text-anchor="end">{text(fit(label, side - 8))}</text>')
-        for j, count in enumerate(counts[i]):
-            kind = "right" if label == columns[j] else "wrong"
-            parts.append(f'<g><title>{text(label)} {arrow} {text(columns[j])}: {count} / {sum(counts[i])}</title>'
-                         f'<rect class="{kind}" x="{side + j * cell + 1:g}" y="{y + 1:g}" width="{cell - 2:g}" '
-                         f'height="{tall - 2:g}" fill-opacity="{count / total * SHADE:.3f}"/>'
-                         f'<text x="{side + (j + 0.5) * cell:g}" y="{y + tall / 2 + 4.5:g}" text-anchor="middle">'
-                         f'{count or "·"}</text></g>')
-    return _svg(name, title, desc, width, height, "".join(parts), f"max-width:{width * 1.1:.0f}px;min-width:{width * 0.75:.0f}px")
+    """A confusion matrix: shade is the root of the share of the row (rare errors show); right answers are framed."""
+    side = min(max(map(width_of, rows), default=0) + 14, 190)
+    lean = side * 0.7 if len(columns) > 3 else 0  # many column names stand at 45 degrees and need room at the right
+    head = lean + 16 if lean else 24
+    wide = min(max((WIDTH - side) / len(columns), 34), 150)
+    tall = min(wide, 44 if len(columns) > 4 else 64)
+    parts = []
+    for j, column in enumerate(columns):
+        x, y = side + (j + 0.5) * wide, head - 7
+        place = f'transform="rotate(-45 {x:g} {y:g})"' if lean else 'text-anchor="middle"'
+        parts.append(f'<text x="{x:g}" y="{y:g}" {place}>{text(fit(column, side - 8 if lean else wide))}</text>')
+    for i, (row, line) in enumerate(zip(rows, counts, strict=True)):
+        y = head + i * tall
+        parts.append(f'<text x="{side - 8:g}" y="{y + tall / 2 + 4.5:g}" text-anchor="end">')
+        parts.append(f"{text(fit(row, side - 8))}</text>")
+        for j, column in enumerate(columns):
+            tip = f"{row} → {column}: {line[j]} / {sum(line)}"
+            shade = math.sqrt(line[j] / (sum(line) or 1)) * SHADE
+            parts.append(_cell(side + j * wide, y, wide, tall, line[j], shade, row == column, tip))
+    width, height = math.ceil(side + wide * len(columns) + lean), math.ceil(head + tall * len(rows) + 2)
+    style = f"max-width:{width * 1.1:.0f}px;min-width:{width * 0.75:.0f}px"
+    return _svg(name, title, desc, width, height, "".join(parts), style)
 
 
-def _column(x: float, y: float, label: str, lean: bool) -> str:
-    place = f'transform="rotate(-45 {x:g} {y:g})"' if lean else 'text-anchor="middle"'
-    return f'<text x="{x:g}" y="{y:g}" {place}>{text(label)}</text>'
+def _cell(x: float, y: float, wide: float, tall: float, count: int, shade: float, right: bool, tip: str) -> str:
+    return (
+        f'<g><title>{text(tip)}</title><rect class="{"right" if right else "wrong"}" x="{x + 1:g}" y="{y + 1:g}" '
+        f'width="{wide - 2:g}" height="{tall - 2:g}" fill-opacity="{shade:.3f}"/>'
+        f'<text x="{x + wide / 2:g}" y="{y + tall / 2 + 4.5:g}" text-anchor="middle">{count or "·"}</text></g>'
+    )
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> str:
@@ -235,21 +229,6 @@ def _swatch(look: str) -> str:
     dot = f'<circle class="dot {look}" cx="13" cy="7" r="3.5"/>' if look in ("dash", "dots") else ""
     best = '<path class="best" d="M13 1l6 6l-6 6l-6 -6z"/>' if look == "best" else ""
     return f'<svg width="26" height="14" viewBox="0 0 26 14" aria-hidden="true">{line}{dot}{best}</svg>'
-
-
-def width_of(label: str) -> float:
-    """The drawn width of a label, estimated."""
-    return sum(LETTER * (1.8 if east_asian_width(letter) in "WF" else 1) for letter in label)
-
-
-def fit(label: str, room: float) -> str:
-    """The label cut to `room`, with an ellipsis."""
-    label = " ".join(label.split())
-    if width_of(label) <= room:
-        return label
-    while label and width_of(label) + LETTER > room:
-        label = label[:-1]
-    return label + "…"
 
 
 def _svg(name: str, title: str, desc: str, width: int, height: int, body: str, style: str = "") -> str:

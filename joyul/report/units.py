@@ -91,6 +91,7 @@ def said(value: Any) -> str:
 
 
 def cut(text: str, limit: int = 300) -> str:
+    """The text up to `limit` characters."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 

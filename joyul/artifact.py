@@ -1,0 +1,154 @@
+"""One folder per result: what a run leaves behind, and how it is opened again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from torch import nn
+from transformers import PreTrainedModel
+
+from joyul.bases.load import load_model, open_base
+from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE
+from joyul.contracts import Example, Form, Method, Prediction, Setting, Task
+from joyul.engine.device import device
+from joyul.engine.evaluate import predict
+from joyul.errors import DataError, RunError, UsageError
+from joyul.files import write_folder, write_text
+from joyul.forms import FORMS
+from joyul.methods import METHODS
+from joyul.methods.chain import Tuned, encode
+from joyul.notes import Notes
+from joyul.recipe.settings import RunSettings
+from joyul.tasks import TASKS
+
+PROMPT_FILE, METRICS_FILE, STAGES_FOLDER = "prompt.yaml", "metrics.json", "stages"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What names in an artifact mean. Tests pass their own beside the built-in ones."""
+
+    tasks: Mapping[str, type[Task]] = field(default_factory=lambda: TASKS)
+    forms: Mapping[str, type[Form]] = field(default_factory=lambda: FORMS)
+    methods: Mapping[str, Callable[[RunSettings], Method]] = field(default_factory=lambda: METHODS)
+
+
+@dataclass
+class Artifact:
+    """A result opened for use: `joyul.load("runs/x").predict(["..."])`."""
+
+    folder: Path
+    tuned: Tuned
+
+    @property
+    def form(self) -> Form:
+        return self.tuned.form
+
+    def predict(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, notes: Notes | None = None
+    ) -> list[Prediction]:
+        """One Prediction a text, in order. An empty text raises DataError naming its place."""
+        inputs = [{"text": text} for text in texts]
+        for values, pair in zip(inputs, pairs or (), strict=bool(pairs)):
+            values["text_pair"] = pair
+        return self.predict_examples([Example(str(number + 1), value) for number, value in enumerate(inputs)], notes)
+
+    def predict_examples(self, examples: Sequence[Example], notes: Notes | None = None) -> list[Prediction]:
+        """One Prediction an Example, in order."""
+        for example in examples:
+            if not str(example.inputs.get("text") or "").strip():
+                raise DataError("empty_text", where=example.id)
+        rows = encode(self.form, examples, notes or Notes())
+        return predict(self.tuned.model, self.form, rows, notes)
+
+
+def save_weights(folder: Path, tuned: Tuned) -> None:
+    """Write `model/`, `stages/` and `prompt.yaml`, each whole or not at all."""
+    if tuned.moved:
+        write_folder(folder / MODEL_FOLDER, lambda path: _save_model(path, tuned))
+    for number, method in enumerate(tuned.stages, start=1):
+        _save_stage(folder / STAGES_FOLDER / f"{number:02d}-{method.name}", method, tuned.model)
+    write_text(folder / PROMPT_FILE, prompt_yaml(tuned.form))
+
+
+def _save_model(path: Path, tuned: Tuned) -> None:
+    model: nn.Module = tuned.model
+    for method in reversed(tuned.stages):
+        model = method.plain(model)
+    assert isinstance(model, PreTrainedModel)
+    model.save_pretrained(path)
+    tuned.form.setting.tokenizer.save_pretrained(path)
+
+
+def _save_stage(path: Path, method: Method, model: nn.Module) -> None:
+    """A stage folder, where the method has something to keep that `model/` cannot hold."""
+    write_folder(path, lambda folder: method.save(model, folder))
+    if not any(path.iterdir()):
+        path.rmdir()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+
+
+def prompt_yaml(form: Form) -> str:
+    """The Form as a person reads and edits it."""
+    setting = form.setting
+    content = {
+        "form": form.name, **form.spec(), "max_length": setting.max_length, "task": setting.task.name, **setting.task.spec(),
+    }  # fmt: skip
+    stream = io.StringIO()
+    YAML().dump(content, stream)
+    return stream.getvalue()
+
+
+def plain_loadable(tuned: Tuned, folder: Path) -> bool:
+    """Whether stock transformers loads `model/` and answers the same."""
+    return tuned.moved and tuned.form.plain and not (folder / STAGES_FOLDER).exists()
+
+
+def load(path: str | Path, catalogue: Catalogue | None = None) -> Artifact:
+    """Open a run folder. Raises UsageError where there is none and RunError where the run did not end."""
+    folder, catalogue = Path(path), catalogue or Catalogue()
+    if not (folder / RECIPE_FILE).is_file():
+        raise UsageError("not_a_run", found=str(path), allowed=_runs_near(folder))
+    if not (folder / PROMPT_FILE).is_file() or not (folder / METRICS_FILE).is_file():
+        raise RunError("run_not_ended", where=str(path))
+    content = YAML(typ="base", pure=True).load((folder / PROMPT_FILE).read_text(encoding="utf-8"))
+    tuned = _open(folder, content, catalogue)
+    tuned.model.to(device())
+    return Artifact(folder, tuned)
+
+
+def _runs_near(folder: Path) -> list[str]:
+    roots = {folder.parent, Path("runs")}
+    return sorted(str(recipe.parent) for root in roots if root.is_dir() for recipe in root.glob(f"*/{RECIPE_FILE}"))
+
+
+def _open(folder: Path, content: Mapping[str, Any], catalogue: Catalogue) -> Tuned:
+    task = catalogue.tasks[content["task"]].restore(content)
+    has_model = (folder / MODEL_FOLDER).is_dir()
+    files = open_base(_base_of(folder))
+    setting = Setting(task, files.tokenizer, files.architecture, int(content["max_length"]))
+    form = catalogue.forms[content["form"]].restore(content, setting)
+    model: nn.Module = load_model(files, form.auto_class, task.labels)
+    stages: list[Method] = []
+    for path in sorted((folder / STAGES_FOLDER).glob("*-*")):
+        method = catalogue.methods[path.name.split("-", 1)[1]](RunSettings())
+        model = method.load(model, path)
+        stages.append(method)
+    return Tuned(model, form, stages, moved=has_model)
+
+
+def _base_of(folder: Path) -> str:
+    """The base of a run in which no weight moved: the nearest in its lineage that has weights."""
+    while not (folder / MODEL_FOLDER).is_dir():
+        recipe = YAML(typ="base", pure=True).load((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+        base = str(recipe.get("base", "starter"))
+        if not (Path(base) / RECIPE_FILE).is_file():
+            return base
+        folder = Path(base)
+    return str(folder / MODEL_FOLDER)

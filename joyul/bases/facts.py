@@ -1,0 +1,71 @@
+"""What a run will take, said before it starts: parameters, memory, time, rows cut, and how much of the text the base can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from joyul.contracts import Row
+from joyul.errors import BaseModelError, listing
+from joyul.notes import Notes
+
+WARN_UNKNOWN, REFUSE_UNKNOWN = 0.05, 0.50
+BYTES = 4  # fp32
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a transformer: layers, width, attention heads, all parameters, those of embedding tables (looked up, not multiplied)."""
+
+    layers: int
+    width: int
+    heads: int
+    parameters: int
+    embedding_parameters: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate: bytes at the peak and seconds of one stage."""
+
+    memory: int
+    seconds: float
+
+
+def unknown_share(rows: Sequence[Row]) -> float:
+    """Unknown tokens among all tokens of the rows."""
+    return sum(row.unknown for row in rows) / max(1, sum(row.length for row in rows))
+
+
+def report_language(rows: Sequence[Row], base: str, notes: Notes, allow_unknown: bool) -> None:
+    """Warn from 5 % unknown tokens; refuse from 50 % (BaseModelError) unless allowed."""
+    share = unknown_share(rows)
+    if share >= REFUSE_UNKNOWN and not allow_unknown:
+        raise BaseModelError("unknown_tokens_refused", base=base, share=f"{share:.0%}")
+    if share >= WARN_UNKNOWN:
+        notes.warn("unknown_tokens", base=base, share=f"{share:.0%}")
+
+
+def report_cut(rows: Sequence[Row], max_length: int, notes: Notes) -> None:
+    """Count and list the rows that lose tokens."""
+    cut = [row for row in rows if row.cut]
+    if cut:
+        notes.warn(
+            "rows_cut", count=len(cut), of=len(rows), max_length=max_length, longest=max(row.length + row.cut for row in cut),
+            rows=listing([row.id for row in cut], limit=10),
+        )  # fmt: skip
+
+
+def cost(shape: Shape, moving: int, tokens: int, piece_tokens: int, piece_length: int, epochs: float, flops: float) -> Cost:
+    """Estimate one stage of training.
+
+    Time: 2 operations a parameter and token forward, 2 back through the activations when anything below the head moves, 2 for the
+    gradients of what moves. Memory: weights, then gradient, two moments and the best copy of what moves, then activations by
+    Korthikanti et al. (2022), eq. 1, at 4 bytes.
+    """
+    active = shape.parameters - shape.embedding_parameters
+    share = min(1.0, moving / max(1, active))
+    operations = tokens * epochs * 2 * active * (1 + (1 if share > 0.1 else 0) + share)
+    layer = piece_tokens * (34 * shape.width + 5 * shape.heads * piece_length) * BYTES / 2
+    activations = layer * (shape.layers if share > 0.1 else 1)
+    return Cost(int(shape.parameters * BYTES + moving * BYTES * 4 + activations), operations / flops)

@@ -1,0 +1,1 @@
+"""From files to examples: read, find the columns, split. Knows no model."""

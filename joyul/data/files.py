@@ -1,0 +1,93 @@
+"""One file, read by its suffix. Also the files whose lines are rows: text and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import BadZipFile
+
+from joyul.data.columnar import read_arrow, read_parquet
+from joyul.data.delimited import read_delimited
+from joyul.data.encodings import TextFile, text_file
+from joyul.data.json_rows import read_json, read_json_lines
+from joyul.data.sheet import read_sheet
+from joyul.data.table import Table, keep
+from joyul.errors import DataError
+from joyul.notes import Notes
+
+
+def read_text(file: TextFile, notes: Notes) -> Table:
+    """Read .txt: a line is a row of `text`, unless every line has the tabs of the first (NSMC's files are such)."""
+    if is_tabbed(file):
+        notes.say("read_text_is_table", file=file.name)
+        return read_delimited(file, notes, "\t")
+    return keep(file.name, ["text"], ([line] for line in lines(file)), notes)
+
+
+def read_log(file: TextFile, notes: Notes) -> Table:
+    """Read .log: a line is a row of `line`."""
+    return keep(file.name, ["line"], ([line] for line in lines(file)), notes)
+
+
+TEXT_READERS: dict[str, Callable[[TextFile, Notes], Table]] = {
+    ".csv": read_delimited,
+    ".tsv": lambda file, notes: read_delimited(file, notes, "\t"),
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_json,
+    ".txt": read_text,
+    ".log": read_log,
+}
+BINARY_READERS: dict[str, Callable[[Path, Notes], Table]] = {
+    ".parquet": read_parquet,
+    ".arrow": read_arrow,
+    ".xlsx": read_sheet,
+}
+SUFFIXES = (*TEXT_READERS, *BINARY_READERS)
+
+
+def read_file(path: Path, notes: Notes, encoding: str | None = None) -> Table:
+    """Read one file that exists."""
+    suffix = path.suffix.lower()
+    if not path.stat().st_size:
+        raise DataError("read_empty", where=path.name)
+    if suffix in TEXT_READERS:
+        return TEXT_READERS[suffix](text_file(path, notes, encoding), notes)
+    if suffix not in BINARY_READERS:
+        raise DataError("read_suffix", where=path.name, found=suffix, allowed=SUFFIXES)
+    try:
+        return BINARY_READERS[suffix](path, notes)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:  # pyarrow's and openpyxl's words for a broken file
+        raise DataError("read_broken", where=path.name, reason=_first_line(error)) from error
+
+
+def missing(path: Path) -> DataError:
+    """The refusal of a file that does not exist, with the nearest name beside it."""
+    return DataError("read_missing", where=str(path), found=path.name, allowed=neighbours(path))
+
+
+def neighbours(path: Path) -> list[str]:
+    """Names in the folder where `path` would stand."""
+    return sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
+
+
+def lines(file: TextFile) -> Iterator[str]:
+    """Lines without their ends; blank ones at the end of the file are none."""
+    blank: list[str] = []
+    with file.open() as stream:
+        for line in stream:
+            blank.append(line.removesuffix("\n"))
+            if line.strip():
+                yield from blank
+                blank.clear()
+
+
+def is_tabbed(file: TextFile) -> bool:
+    """Whether a header with tabs stands over lines with as many tabs each."""
+    found = (line.count("\t") for line in lines(file))
+    width = next(found, 0)
+    return width > 0 and next(found, 0) == width and all(count == width for count in found)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

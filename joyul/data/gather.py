@@ -1,0 +1,81 @@
+"""From the settings of a run to its splits: files read, columns found, rows split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from joyul.data.columns import Columns, infer
+from joyul.data.examples import Examples, drop_unusable
+from joyul.data.read import Table, read
+from joyul.data.split import Splits, shares, split
+from joyul.notes import Notes
+from joyul.recipe.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a run works on. `labelled` is False for zero-shot data: everything is in `splits.train`, without targets."""
+
+    columns: Columns
+    splits: Splits
+    fingerprint: str
+
+    @property
+    def labelled(self) -> bool:
+        return "target" in self.columns.roles
+
+
+def gather(settings: RunSettings, notes: Notes) -> Gathered:
+    """Read `data=`, `valid=`, `test=`; infer the columns; split. Raises DataError."""
+    assert settings.data is not None
+    tables = _tables(settings, notes)
+    columns = infer(
+        tables["train"], task=settings.task, text=settings.text, pair=settings.pair, label=settings.label, group=settings.group,
+        has_labels=settings.labels is not None,
+    )  # fmt: skip
+    notes.say("columns_found", task=columns.task, rule=columns.rule, roles=_shown(columns.roles))
+    labelled = "target" in columns.roles
+    sources = {name: drop_unusable(Examples(table, columns.roles), notes, need_target=labelled) for name, table in tables.items()}
+    if not labelled:
+        splits = Splits(sources["train"], None, None)
+    else:
+        valid, test = shares(list(sources), settings.valid, settings.test)
+        splits = split(sources, valid=valid, test=test, seed=settings.seed, shots=settings.shots, notes=notes)
+    return Gathered(columns, splits, fingerprint(splits))
+
+
+def _tables(settings: RunSettings, notes: Notes) -> dict[str, Table]:
+    """One table a split that is given: by `valid=` and `test=`, or by the source itself."""
+    assert settings.data is not None
+    tables = read(settings.data, notes=notes, encoding=settings.encoding)
+    for name, given in (("valid", settings.valid), ("test", settings.test)):
+        if given is not None and not is_share(given):
+            tables[name] = read(given, notes=notes, encoding=settings.encoding)["train"]
+        elif given is not None:
+            tables.pop(name, None)  # a share of train was asked for, or none
+    return tables
+
+
+def is_share(given: str) -> bool:
+    """Whether `valid=` or `test=` is a number or `none` rather than a file."""
+    try:
+        float(given)
+    except ValueError:
+        return given == "none"
+    return not Path(given).exists()
+
+
+def _shown(roles: Mapping[str, str]) -> str:
+    return ", ".join(f"{role}={column}" for role, column in roles.items())
+
+
+def fingerprint(splits: Splits) -> str:
+    """SHA-256 over every row of every split: equal exactly when the same rows went the same ways."""
+    digest = hashlib.sha256()
+    for name, examples in (("train", splits.train), ("valid", splits.valid), ("test", splits.test)):
+        for example in examples or ():
+            digest.update(repr((name, example.id, dict(example.inputs), example.target)).encode("utf-8", "surrogatepass"))
+    return f"sha256:{digest.hexdigest()}"

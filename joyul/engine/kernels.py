@@ -1,0 +1,78 @@
+"""Which arithmetic is fastest on this machine: measured once per machine and versions, kept in the user's cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from joyul.engine.device import describe, device
+from joyul.files import write_json
+
+TOKENS, REPEATS = 512, 5
+FASTER_BY = 1.1  # bf16 has to win by more than noise before accuracy is touched
+
+
+def cache_file() -> Path:
+    root = os.environ.get("JOYUL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "joyul"
+    return Path(root) / "kernels.json"
+
+
+def rates(width: int) -> dict[str, float]:
+    """Operations a second of a linear layer of this width, forward and backward, in `fp32` and, where there is one, `bf16`."""
+    key = f"{describe()} | torch {torch.__version__} | width {width}"
+    kept = _kept()
+    if key not in kept:
+        kept[key] = {precision: _measure(width, precision) for precision in _offered()}
+        try:
+            cache_file().parent.mkdir(parents=True, exist_ok=True)
+            write_json(cache_file(), kept)
+        except Exception:  # noqa: BLE001 - a cache that cannot be kept is measured again
+            return kept[key]
+    return kept[key]
+
+
+def fastest(width: int) -> str:
+    """`bf16` where it was measured clearly faster, else `fp32`."""
+    measured = rates(width)
+    return "bf16" if measured.get("bf16", 0.0) > FASTER_BY * measured["fp32"] else "fp32"
+
+
+def _kept() -> dict[str, dict[str, float]]:
+    try:
+        loaded: dict[str, dict[str, float]] = json.loads(cache_file().read_text(encoding="utf-8"))
+        return loaded
+    except (OSError, ValueError):
+        return {}
+
+
+def _offered() -> list[str]:
+    """bf16 is offered only where the processor has it: emulated, it is slow and saves nothing."""
+    if device().type == "cuda":
+        return ["fp32", "bf16"] if torch.cuda.is_bf16_supported() else ["fp32"]
+    return ["fp32", "bf16"] if device().type == "cpu" and _cpu_has_bf16() else ["fp32"]
+
+
+def _cpu_has_bf16() -> bool:
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text() if info.exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _measure(width: int, precision: str) -> float:
+    """Median rate over a few passes through two layers shaped like a feed-forward block."""
+    block = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)).to(device())
+    states = torch.randn(TOKENS, width, device=device())
+    seconds = []
+    for _ in range(REPEATS + 1):  # the first pass prepares the kernels
+        started = time.perf_counter()
+        with torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
+            loss = block(states).float().square().mean()
+        loss.backward()
+        loss.item()
+        seconds.append(time.perf_counter() - started)
+    return 6 * TOKENS * 8 * width * width / sorted(seconds[1:])[REPEATS // 2]

@@ -1,0 +1,32 @@
+"""What a stage does unless it says otherwise: it inserts nothing and leaves the Form as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
+
+from joyul.contracts import Form, ParameterGroup
+
+
+class InPlace:
+    """A stage whose whole result is in the transformers model, or in the Form."""
+
+    def forms(self, form: Form) -> Sequence[Form]:
+        return ()
+
+    def insert(self, model: nn.Module) -> nn.Module:
+        return model
+
+    def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
+        return ()
+
+    def save(self, model: nn.Module, folder: Path) -> None:
+        return None
+
+    def load(self, model: nn.Module, folder: Path) -> nn.Module:
+        return model
+
+    def plain(self, model: nn.Module) -> nn.Module:
+        return model

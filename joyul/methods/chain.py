@@ -1,0 +1,122 @@
+"""Stages, one after the other, on one model: choose a Form where the method offers several, then train what it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from torch import nn
+
+from joyul.contracts import Example, Form, Method, Row, Step
+from joyul.engine.best import Best
+from joyul.engine.evaluate import validator
+from joyul.engine.loop import Plan, train
+from joyul.errors import DoesNotFit
+from joyul.methods.choose import choose, winner
+from joyul.notes import Notes
+from joyul.recipe.settings import StageSettings
+
+CHUNK = 1000  # rows tokenised between two ticks of the progress bar
+
+
+@dataclass
+class Tuned:
+    """What the stages change in turn. `stages` are those so far, of the base's lineage too; `moved`: whether a weight has."""
+
+    model: nn.Module
+    form: Form
+    stages: list[Method] = field(default_factory=list)
+    moved: bool = False
+
+
+@dataclass
+class Data:
+    """The labelled rows a stage may see, and their tokens: computed once for each Form."""
+
+    train: Sequence[Example] = ()
+    valid: Sequence[Example] = ()
+    _tokens: dict[str, list[Row]] = field(default_factory=dict, repr=False)
+
+    def rows(self, split: Literal["train", "valid"], form: Form, notes: Notes) -> list[Row]:
+        """Tokens of a split under `form`."""
+        setting = form.setting
+        key = repr((split, form.name, form.spec(), setting.task.spec(), setting.max_length, setting.tokenizer.name_or_path))
+        if key not in self._tokens:
+            self._tokens[key] = encode(form, getattr(self, split), notes)
+        return self._tokens[key]
+
+
+def fitting(method: Method, form: Form) -> None:
+    """Raise DoesNotFit with the reason when the method cannot work here."""
+    reason = method.why_not(form, form.setting.architecture)
+    if reason is not None:
+        raise DoesNotFit("method_does_not_fit", method=method.name, task=form.setting.task.name, reason=reason)
+
+
+def stage(
+    tuned: Tuned, method: Method, settings: StageSettings, data: Data, *,
+    number: int = 1, first_step: int = 1, seed: int = 0, precision: str = "fp32", notes: Notes | None = None,
+) -> Iterator[Step]:  # fmt: skip
+    """Run one stage and leave its result in `tuned`: the best Form, then the best weights by validation score."""
+    fitting(method, tuned.form)
+    tuned.model = method.insert(tuned.model)
+    steps = 0
+    for step in _search(tuned, method, data, number, first_step):
+        steps += 1
+        yield step
+    groups = method.moves(tuned.model)
+    if groups:
+        plan = Plan(
+            **_settled(settings), precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step + steps
+        )
+        weighted = settings.class_weights == "balanced"
+        yield from _train(tuned, groups, plan, data, settings.patience, weighted, notes or Notes())
+        tuned.moved = True
+    tuned.stages.append(method)
+
+
+def _settled(settings: StageSettings) -> dict[str, Any]:
+    chosen = settings.model_dump(exclude={"patience", "class_weights"})
+    return {key: value for key, value in chosen.items() if value is not None}
+
+
+def _search(tuned: Tuned, method: Method, data: Data, number: int, first_step: int) -> Iterator[Step]:
+    """Choose among the method's Forms: on all labelled rows while no weight has seen them, on validation rows after."""
+    forms = method.forms(tuned.form)
+    if not forms:
+        return
+    examples = [*data.valid] if tuned.moved and data.valid else [*data.train, *data.valid]
+    steps = []
+    for step in choose(tuned.model, forms, examples, number, method.name, first_step):
+        steps.append(step)
+        yield step
+    tuned.form = winner(forms, steps)
+
+
+def _train(
+    tuned: Tuned, groups: Sequence[Any], plan: Plan, data: Data, patience: int | None, weighted: bool, notes: Notes
+) -> Iterator[Step]:
+    form = tuned.form
+    rows = data.rows("train", form, notes)
+    if weighted:
+        weights = form.setting.task.weights([row.target for row in rows])
+        rows = [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
+    valid = data.rows("valid", form, notes)
+    best = Best(groups, form.setting.task.metric, patience)
+    evaluate = validator(tuned.model, form, valid, plan.micro_batch) if valid else None
+    try:
+        for step in train(tuned.model, form, rows, groups, plan, evaluate):
+            stop = best.read(step)
+            yield step
+            if stop:
+                break
+    finally:  # whatever ends the training, the model is left in its best state
+        best.restore()
+
+
+def encode(form: Form, examples: Sequence[Example], notes: Notes) -> list[Row]:
+    """Tokens of all examples, with a progress bar."""
+    starts = range(0, len(examples), CHUNK)
+    pieces = notes.track(starts, "tokenising", len(starts))
+    return [row for start in pieces for row in form.encode(examples[start : start + CHUNK])]

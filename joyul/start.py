@@ -1,0 +1,141 @@
+"""From a base and the gathered rows to a model with its Form, ready for the first stage; and the facts said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from joyul import artifact
+from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, width
+from joyul.bases.facts import Shape, cost, report_cut, report_language
+from joyul.bases.load import LENGTH_CEILING, BaseFiles, load_model, open_base
+from joyul.bases.pooling import append_mean_pooling, can_pool
+from joyul.bases.source import find
+from joyul.contracts import Form, Method, Row, Setting, Task
+from joyul.data.gather import Gathered
+from joyul.engine.batches import TOKEN_BUDGET
+from joyul.engine.device import device
+from joyul.engine.kernels import rates
+from joyul.errors import DataError, DoesNotFit, UsageError
+from joyul.forms import FORMS
+from joyul.methods.chain import Data, Tuned, fitting
+from joyul.notes import Notes
+from joyul.recipe.resolve import Recipe
+from joyul.recipe.settings import RunSettings
+from joyul.recipe.stages import Sizes
+from joyul.tasks import TASKS
+
+
+def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
+    """The task with its labels: those given, or those of the training rows. Raises DataError."""
+    name = gathered.columns.task if gathered else "classify"
+    if name not in TASKS:
+        raise DataError("task_not_built", task=name, rule=gathered.columns.rule if gathered else "", built=", ".join(TASKS))
+    if settings.labels is not None:
+        return TASKS[name].learn(settings.labels).restore({"labels": settings.labels})
+    if gathered is None or not gathered.labelled:
+        raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()) if gathered else "")
+    return TASKS[name].learn([example.target for example in gathered.splits.train])
+
+
+def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes) -> Tuned:
+    """The model and Form that the first stage starts from. Raises BaseModelError, DoesNotFit, UsageError."""
+    source = find(settings.base)
+    if source.kind == "run" and source.run is not None:
+        before = artifact.load(source.run)
+        if _continues(before, task, settings):
+            notes.say("base_continues", base=settings.base, stages="+".join(method.name for method in before.tuned.stages))
+            return before.tuned
+        if any((source.run / artifact.STAGES_FOLDER).glob("*")):
+            raise DoesNotFit("base_has_other_labels", base=settings.base, labels=", ".join(before.form.setting.task.labels))
+    files = open_base(settings.base)
+    if set(files.labels) == set(task.labels):
+        task = task.restore({"labels": files.labels})  # the base's own head keeps its meaning
+    setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files))
+    form = _first_form(settings, methods, setting, has_head=set(files.labels) == set(task.labels))
+    model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout)
+    if _pools(model, methods, files, task):
+        append_mean_pooling(model)
+        notes.say("pooling_appended", base=settings.base)
+    return Tuned(model.to(device()), form)
+
+
+def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> bool:
+    """Whether the run's own head and Form serve these labels: then they go on, else only its weights do."""
+    return set(before.form.setting.task.labels) == set(task.labels) and settings.form in (None, before.form.name)
+
+
+def _max_length(settings: RunSettings, files: BaseFiles) -> int:
+    if settings.max_length is not None and settings.max_length > files.length_limit:
+        raise UsageError("max_length_too_long", found=str(settings.max_length), limit=files.length_limit, base=settings.base)
+    return settings.max_length or min(files.length_limit, LENGTH_CEILING)
+
+
+def _first_form(settings: RunSettings, methods: Sequence[Method], setting: Setting, has_head: bool) -> Form:
+    """`form=`, or: similarity when a prompt comes first and there is no head to keep, else the head."""
+    prompted = methods[0].name == "prompt" and not has_head
+    name = settings.form or ("similarity" if prompted else "default")
+    reason = FORMS[name].why_not(setting.task, setting.architecture)
+    if reason is not None:
+        raise DoesNotFit("form_does_not_fit", form=name, base=settings.base, reason=reason)
+    form = FORMS[name](setting)  # type: ignore[call-arg]  # every Form has defaults for all but its Setting
+    if settings.template is None or any(method.name == "prompt" for method in methods):
+        return form
+    if len(settings.template) > 1:
+        raise UsageError("templates_without_prompt", count=len(settings.template))
+    return form.with_template(settings.template[0])
+
+
+def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles, task: Task) -> bool:
+    """Whether the first stage that moves anything moves a new head alone, on a base trained for mean pooling."""
+    moved = next((groups for method in methods if (groups := method.moves(model))), [])
+    names = {name for group in moved for name in group.parameters}
+    alone = bool(names) and names <= set(head_names(model)) and files.labels != task.labels
+    return alone and declared_pooling(files.source.path) == "mean" and can_pool(model)
+
+
+def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, base: str, notes: Notes) -> None:
+    """Settle each stage's defaults, then say what the run will take; refuse a base that cannot read the text."""
+    rows = data.rows("train", tuned.form, notes)
+    report_language(rows, base, notes, recipe.run.allow_unknown)
+    report_cut(rows, tuned.form.setting.max_length, notes)
+    shape = _shape(tuned.model)
+    for stage, method in zip(recipe.stages, methods, strict=True):
+        settings = stage.settle(Sizes(shape.width, len(rows)))
+        moving = sum(p.numel() for group in method.moves(tuned.model) for p in group.parameters.values())
+        if moving and settings.epochs:
+            _say_cost(stage.method, shape, moving, rows, settings.epochs, recipe.run.precision, notes)
+        else:
+            notes.say("facts_nothing_moves", method=stage.method, parameters=f"{shape.parameters:,}")
+
+
+def _say_cost(
+    method: str, shape: Shape, moving: int, rows: Sequence[Row], epochs: float, precision: str, notes: Notes
+) -> None:
+    longest = max(row.length for row in rows)
+    tokens = sum(row.length for row in rows)
+    piece = max(TOKEN_BUDGET[device().type], longest)
+    expected = cost(shape, moving, tokens, piece, longest, epochs, rates(shape.width)[precision])
+    notes.say(
+        "facts", method=method, parameters=f"{shape.parameters:,}", moving=f"{moving:,}",
+        memory=f"{expected.memory / 2**30:.1f}", minutes=f"{max(0.1, expected.seconds / 60):.1f}",
+    )  # fmt: skip
+
+
+def _shape(model: nn.Module) -> Shape:
+    config = inner(model).config.get_text_config()
+    tables = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
+    return Shape(
+        layers=int(config.num_hidden_layers), width=width(model), heads=int(config.num_attention_heads),
+        parameters=parameter_count(model), embedding_parameters=tables,
+    )  # fmt: skip
+
+
+def check_fits(tuned: Tuned, methods: Sequence[Method], labelled: bool) -> None:
+    """Refuse before any long work: a method that does not fit, or one that needs labels where there are none."""
+    for method in methods:
+        fitting(method, tuned.form)
+        if not labelled and method.moves(tuned.model):
+            raise DataError("labels_needed", method=method.name)

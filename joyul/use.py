@@ -1,0 +1,160 @@
+"""A finished result at work: predictions from file to file, and scores on new labelled rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from joyul.artifact import Artifact, load
+from joyul.bases.source import RECIPE_FILE
+from joyul.contracts import Example, Prediction
+from joyul.data.columns import infer
+from joyul.data.examples import Examples, drop_unusable
+from joyul.data.read import Table, read
+from joyul.engine.evaluate import evaluate as score
+from joyul.errors import DataError, UsageError
+from joyul.files import beside, write_lines, write_text
+from joyul.messages import words
+from joyul.methods.chain import encode
+from joyul.notes import Notes
+from joyul.recipe.settings import RunSettings
+from joyul.results import answer, scored
+
+TABULAR = (".csv", ".tsv", ".xlsx")
+LINES = (".jsonl", ".ndjson")
+ADDED = ("prediction", "score", "error")
+CHUNK = 2000  # rows predicted before they are let go
+
+
+def check_out(out: str, data: str, overwrite: bool) -> Path:
+    """The file to write. Raises UsageError for one that exists, for the input itself, and for an unknown suffix."""
+    path = Path(out)
+    if path.suffix.lower() not in (*TABULAR, *LINES):
+        raise UsageError("out_suffix", found=path.suffix, allowed=[*TABULAR, *LINES])
+    if path.exists() and (path.resolve() == Path(data).resolve() or not overwrite):
+        raise UsageError("file_exists", found=out)
+    return path
+
+
+def predict_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> list[dict[str, Any]]:
+    """Predict every row of `data=`: exactly one line a row, in order; written to `out=` where it is given."""
+    assert settings.data is not None
+    out = check_out(settings.out, settings.data, settings.overwrite) if settings.out else None
+    table = read(settings.data, notes=notes, encoding=settings.encoding)["train"]
+    examples = Examples(table, input_roles(artifact, table, settings))
+    lines = predict_lines(artifact, examples, notes)
+    if out is not None:
+        write_predictions(out, table, lines)
+        notes.say("predictions_written", count=len(lines), out=str(out))
+    return lines
+
+
+def predict_lines(artifact: Artifact, examples: Sequence[Example], notes: Notes) -> list[dict[str, Any]]:
+    """One line an Example; an empty text has no prediction and says so in `error`."""
+    lines: list[dict[str, Any]] = []
+    for start in range(0, len(examples), CHUNK):
+        chunk = [examples[index] for index in range(start, min(start + CHUNK, len(examples)))]
+        full = [example for example in chunk if str(example.inputs.get("text") or "").strip()]
+        found: Mapping[str, Prediction] = dict(
+            zip((example.id for example in full), artifact.predict_examples(full, notes) if full else (), strict=True)
+        )
+        lines += [_line(example, found.get(example.id)) for example in chunk]
+    return lines
+
+
+def _line(example: Example, prediction: Prediction | None) -> dict[str, Any]:
+    if prediction is None:
+        return {"id": example.id, "prediction": None, "score": None, "error": words("error_empty_text")}
+    return {"id": example.id, **answer(prediction)}
+
+
+def input_roles(artifact: Artifact, table: Table, settings: RunSettings) -> dict[str, str]:
+    """Which columns to read: those named, those of the training file, or those the rules find."""
+    trained = YAML(typ="base", pure=True).load((artifact.folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    text = settings.text or _present(trained.get("text"), table)
+    pair = settings.pair or _present(trained.get("pair"), table)
+    if text is None and len(table.columns) == 1:
+        text = table.columns[0]
+    columns = infer(table, task=artifact.form.setting.task.name, text=text, pair=pair, has_labels=True)
+    roles = {role: column for role, column in columns.roles.items() if role in ("text", "text_pair")}
+    if trained.get("pair") and "text_pair" not in roles:
+        raise DataError("pair_missing", where=table.name, column=trained["pair"])
+    return roles if trained.get("pair") else {"text": roles["text"]}
+
+
+def _present(column: str | None, table: Table) -> str | None:
+    return column if column in table.columns else None
+
+
+def write_predictions(out: Path, table: Table, lines: Sequence[Mapping[str, Any]]) -> None:
+    """JSON Lines, or the input's columns with prediction, score and error for csv, tsv and xlsx."""
+    if out.suffix.lower() in LINES:
+        write_lines(out, lines)
+        return
+    header = [*table.columns, *(_free_name(name, table.columns) for name in ADDED)]
+    rows = ([*(row[column] for column in table.columns), *(line.get(name) for name in ADDED)]
+            for row, line in zip(table.rows, lines, strict=True))  # fmt: skip
+    if out.suffix.lower() == ".xlsx":
+        _write_xlsx(out, header, rows)
+    else:
+        _write_delimited(out, header, rows)
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    """`prediction`, or `prediction_joyul` where the input has a column of that name."""
+    return name if name not in taken else _free_name(f"{name}_joyul", taken)
+
+
+def _write_delimited(out: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, delimiter="\t" if out.suffix.lower() == ".tsv" else ",", lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([["" if value is None else _cell(value) for value in row] for row in rows])
+    write_text(out, stream.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+
+def _write_xlsx(out: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    try:
+        from openpyxl import Workbook
+    except ImportError as error:
+        raise UsageError("xlsx_needs_openpyxl") from error
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("predictions")
+    for row in (header, *rows):
+        sheet.append([_cell(value) for value in row])
+    temporary = beside(out)
+    book.save(temporary)
+    temporary.replace(out)
+
+
+def evaluate(path: str | Path, notes: Notes | None = None, **settings: Any) -> dict[str, Any]:
+    """Score a result on new labelled rows: `joyul.evaluate("runs/x", data="new.csv")`."""
+    return evaluate_file(load(path), RunSettings(**settings), notes or Notes())
+
+
+def evaluate_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> dict[str, Any]:
+    """Scores with intervals on the labelled rows of `data=`; predictions are written to `out=` where it is given."""
+    assert settings.data is not None
+    out = check_out(settings.out, settings.data, settings.overwrite) if settings.out else None
+    table = read(settings.data, notes=notes, encoding=settings.encoding)["train"]
+    inputs = input_roles(artifact, table, settings)
+    task = artifact.form.setting.task
+    trained = YAML(typ="base", pure=True).load((artifact.folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    label = settings.label or _present(trained.get("label"), table)
+    found = infer(table, task=task.name, text=inputs["text"], pair=inputs.get("text_pair"), label=label)
+    examples = drop_unusable(Examples(table, {**inputs, "target": found.roles["target"]}), notes, need_target=True)
+    rows = encode(artifact.form, examples, notes)
+    evaluation = score(artifact.tuned.model, artifact.form, rows, notes)
+    if out is not None:
+        write_lines(out, ({"id": e.id, "target": e.target, **answer(p)} for e, p in zip(examples, evaluation.predictions, strict=True)))
+    return {"rows": len(rows), "metric": task.metric, "scores": scored(evaluation, task)}
