@@ -43,8 +43,8 @@ class Finished:
     stopped: str | None = None
 
 
-def write(folder: Path, run: Finished, notes: Notes) -> dict[str, Any]:
-    """Evaluate, save everything, and return what metrics.json holds."""
+def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], dict[str, Evaluation]]:
+    """Evaluate, save everything; what metrics.json holds, and the evaluations by split."""
     artifact.save_weights(folder, run.tuned)
     evaluations, row_seconds = _evaluations(run, notes)
     metrics = _metrics(folder, run, evaluations, row_seconds, notes)
@@ -54,6 +54,7 @@ def write(folder: Path, run: Finished, notes: Notes) -> dict[str, Any]:
     write_lines(folder / "predictions.jsonl", lines)
     texts = [{**line, "text": example.inputs["text"]} for line, example in zip(lines, examples, strict=True)]
     settings = {key: (str(value), origin) for key, value, origin in run.recipe.rows()}
+    settings["out"] = (str(folder), "")
     metrics["bytes"] = folder_bytes(folder)
     facts = RunFacts(
         recipe=settings, steps=[asdict(step) for step in run.steps], metrics=metrics, predictions=texts, notes=notes.kept
@@ -61,7 +62,7 @@ def write(folder: Path, run: Finished, notes: Notes) -> dict[str, Any]:
     write_text(folder / "report.html", render(facts))
     write_text(folder / "README.md", card(facts))
     write_json(folder / artifact.METRICS_FILE, metrics)
-    return metrics
+    return metrics, evaluations
 
 
 def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], float | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +15,7 @@ from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Method, Step
 from joyul.data.gather import Gathered, gather
 from joyul.engine import device
+from joyul.engine.evaluate import Evaluation
 from joyul.engine.kernels import fastest
 from joyul.engine.loop import NonFiniteLoss
 from joyul.errors import UsageError
@@ -31,10 +32,11 @@ STEPS_FILE = "steps.jsonl"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder and what metrics.json holds."""
+    """A finished run: its folder, what metrics.json holds, and the predictions of each split that was scored."""
 
     folder: Path
     metrics: dict[str, Any]
+    evaluations: dict[str, Evaluation] = field(default_factory=dict, repr=False)
 
     def load(self) -> artifact.Artifact:
         """Open the result for use."""
@@ -94,10 +96,10 @@ def tune(recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: D
             stopped, tuned.moved = error, True
     seconds = {"train": time.perf_counter() - training, "total": time.perf_counter() - started}
     ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, str(stopped) if stopped else None)
-    metrics = results.write(folder, ended, notes)
+    metrics, evaluations = results.write(folder, ended, notes)
     if stopped is not None:
         raise NonFiniteLoss("run_stopped", reason=str(stopped), folder=str(folder))
-    return Run(folder, metrics)
+    return Run(folder, metrics, evaluations)
 
 
 def default_name(recipe: Recipe) -> str:

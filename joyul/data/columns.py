@@ -1,29 +1,136 @@
-"""What the columns are for. Two literal tables decide: RULES finds the task, SLOTS the columns that a task reads."""
+"""What the columns are for, by the rules that `rules_table` prints."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from joyul.data.names import (
-    ANSWER, CHAT_TURNS, CONTENT, CONTEXT, GROUP, LABEL, LANGUAGE, LOG_LINE, LOG_TEMPLATE, PAIRS, QUESTION, SCORE,
-    SOURCE, SUMMARY, TAGS, TARGET, TEXT, TITLE, WORDS, WRITTEN, Names,
-)  # fmt: skip
+from joyul.data.names import Names
+from joyul.data.rules import RULES, SLOTS, Rule, Slot, is_label, rules_table, two_columns
 from joyul.data.table import Table
 from joyul.errors import DataError, listing
 
-PEEK = 1_000  # rows looked at to tell numbers, lists and labels
-LABEL_SHARE = 0.2  # of the rows looked at: more distinct values than that are no labels
-LABEL_LENGTH = 64
+__all__ = ["RULES", "Columns", "infer", "rules_table"]
 
-Seen = Mapping[str, str]  # folded name -> the column's own name
+CANONICAL = {"text": "text", "text_pair": "text_pair", "target": "label"}
+Seen = Mapping[str, str]  # folded name -> the column as it is called
 
 
 @dataclass(frozen=True)
 class Columns:
-    """`roles` maps `text`, `text_pair`, `target`, `group` to columns; `rule` says in words why."""
+    """`roles` maps `text`, `text_pair`, `target`, `group` to columns; `rule` says which rule found the task."""
 
     task: str
     roles: dict[str, str]
     rule: str
+
+
+def infer(
+    table: Table, *, task: str | None = None, text: str | None = None, pair: str | None = None,
+    label: str | None = None, group: str | None = None, has_labels: bool = False,
+) -> Columns:  # fmt: skip
+    """Find the task and what its columns are for. Named columns win; with `has_labels` a table needs no target."""
+    named = _named(table, {"text": text, "text_pair": pair, "target": label, "group": group})
+    seen = _seen(table, named)
+    rules = [(rule, columns) for rule in RULES if (columns := _match(rule, table, seen)) is not None]
+    if task is None:
+        task = "classify" if has_labels and not _is_tag(rules) else _choose(rules, table)
+    elif task not in SLOTS:
+        raise DataError("columns_task", where=table.name, found=task, allowed=list(SLOTS))
+    roles = _roles(task, table, seen, named, has_labels)
+    words = next((rule.words for rule, _ in rules if task in rule.tasks), f"task={task}")
+    return Columns(task, roles, words)
+
+
+def _named(table: Table, given: Mapping[str, str | None]) -> dict[str, str]:
+    named = {role: column for role, column in given.items() if column is not None}
+    for column in named.values():
+        if column not in table.columns:
+            raise DataError("columns_missing", where=table.name, found=column, allowed=table.columns)
+        if list(named.values()).count(column) > 1:
+            raise DataError("columns_twice", where=table.name, column=column)
+    return named
+
+
+def _seen(table: Table, named: Mapping[str, str]) -> dict[str, str]:
+    """Columns under the names that rules know. A named column whose own name says nothing counts as text or label."""
+    only = named.values() if {"text", "target"} <= named.keys() else table.columns
+    seen: dict[str, str] = {}
+    for column in only:
+        if column != named.get("group"):
+            seen.setdefault(_folded(column), column)
+    known = {name for rule in RULES for needs in rule.needs for kind in needs for name in kind}
+    for role, column in named.items():
+        if role in CANONICAL and _folded(column) not in known:
+            seen[CANONICAL[role]] = column
+    return seen
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", unicodedata.normalize("NFC", name).strip().casefold())
+
+
+def _first(kind: Names, seen: Seen, taken: Collection[str]) -> str | None:
+    ordered = seen if isinstance(kind, frozenset) else kind
+    return next((seen[name] for name in ordered if name in kind and name in seen and seen[name] not in taken), None)
+
+
+def _match(rule: Rule, table: Table, seen: Seen) -> list[str] | None:
+    """The columns by which the rule holds, or None."""
+    for needs in rule.needs:
+        columns: list[str] = []
+        for kind in needs:
+            if found := _first(kind, seen, columns):
+                columns.append(found)
+        if len(columns) == len(needs) and rule.check(table, columns):
+            return columns
+    return None
+
+
+def _is_tag(rules: Sequence[tuple[Rule, list[str]]]) -> bool:
+    return bool(rules) and rules[0][0].tasks == ("tag",)
+
+
+def _choose(rules: Sequence[tuple[Rule, list[str]]], table: Table) -> str:
+    """The task of the first rule. Another rule that reads further columns makes it the user's choice."""
+    if not rules:
+        raise DataError("columns_unclear", where=table.name, columns=listing(table.columns), tasks=listing(SLOTS))
+    first, columns = rules[0]
+    rivals = [rule for rule, others in rules if len(others) > 1 and not set(others) <= set(columns)]
+    asked = [first] if first.sure else [first, *rivals]
+    tasks = list(dict.fromkeys(task for rule in asked for task in rule.tasks))
+    if len(tasks) > 1:
+        choices = " / ".join(f"task={task}" for task in tasks)
+        raise DataError("columns_ask", where=table.name, columns=listing(table.columns), choices=choices)
+    return tasks[0]
+
+
+def _roles(task: str, table: Table, seen: Seen, named: Mapping[str, str], has_labels: bool) -> dict[str, str]:
+    for without in ((), ("target",)) if has_labels else ((),):
+        for slots in SLOTS[task]:
+            roles = _fill([slot for slot in slots if slot.role not in without], seen, named)
+            if not isinstance(roles, Slot):
+                return roles
+        if task == "classify" and not named and two_columns(table):
+            label, text = sorted(table.columns, key=lambda column: not is_label(table, column))
+            return {"text": text, "target": label}
+    missing = _fill(SLOTS[task][-1], seen, named)
+    assert isinstance(missing, Slot)
+    key = {"text": "text", "text_pair": "pair", "target": "label"}[missing.role]
+    raise DataError("columns_no_role", where=table.name, task=task, setting=key, columns=listing(table.columns))
+
+
+def _fill(slots: Sequence[Slot], seen: Seen, named: Mapping[str, str]) -> dict[str, str] | Slot:
+    """The roles, or the first slot that no column fills. Who names the text alone wants no second text."""
+    roles = dict(named)
+    for slot in slots:
+        if slot.role in roles or (slot.role == "text_pair" and "text" in named):
+            continue
+        column = _first(slot.names, seen, roles.values())
+        if column is not None:
+            roles[slot.role] = column
+        elif slot.needed:
+            return slot
+    return roles

@@ -71,7 +71,7 @@ def _quoting(file: TextFile, delimiter: str) -> Literal[0, 3]:
 
 
 def written_with_quotes(lines: Iterator[str] | TextIO) -> bool:
-    """False where tab-separated text cannot come from a writer that quotes: a quote stands inside or opens a bare field."""
+    """False where tab-separated text cannot come from a writer that quotes: a bare field holds a quote."""
     width, inside = 0, False
     for line in lines:
         fields = line.rstrip("\n").split("\t")

@@ -1,4 +1,4 @@
-"""A table and the roles of its columns, seen as Examples. Rows stay in Arrow; an Example is made when it is asked for."""
+"""A table and the roles of its columns, seen as Examples. Rows stay in Arrow; Examples are made when asked for."""
 
 from __future__ import annotations
 

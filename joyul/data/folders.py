@@ -1,4 +1,4 @@
-"""Folders: a saved dataset, files named by split, a single file, class folders of text files, a flat folder of text files."""
+"""Folders: a saved dataset, files named by split, a single file, class folders of texts, a flat folder of texts."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ def _named_by_split(files: list[Path]) -> dict[str, Path]:
     """Files named `train`, `valid`, ... where `train` is among them; two for one split are refused."""
     named: dict[str, Path] = {}
     for path in files:
-        split = SPLITS.get(path.stem.lower())
+        split = SPLITS.get(path.stem.lower(), "")
         if split in named:
-            raise DataError("read_split_twice", where=str(path.parent), split=split, files=f"{named[split].name}, {path.name}")
+            both = listing([named[split].name, path.name])
+            raise DataError("read_split_twice", where=str(path.parent), split=split, files=both)
         if split:
             named[split] = path
     return named if "train" in named else {}

@@ -46,7 +46,7 @@ def _kept(file: TextFile, objects: Callable[[], Objects], notes: Notes) -> Table
 
 
 def _survey(objects: Objects, name: str) -> dict[str, bool]:
-    """Every key in the order of appearance, and whether it holds lists. A first pass, for Arrow wants to know beforehand."""
+    """Every key in the order of appearance, and whether it holds lists: Arrow wants to know beforehand."""
     lists: dict[str, bool] = {}
     empty: dict[str, None] = {}
     for line, found in objects:

@@ -20,7 +20,7 @@ HUB_ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?", re.ASCII)
 
 
 def read(source: str, *, notes: Notes, encoding: str | None = None) -> dict[str, Table]:
-    """Read `source` into `train` and, where it brings them, `valid` and `test`. What stands on disk goes before the hub."""
+    """Read `source` into `train` and, where it brings them, `valid` and `test`. The disk goes before the hub."""
     path = Path(source).expanduser()
     if path.is_dir():
         return read_folder(path, notes, encoding)

@@ -68,8 +68,8 @@ ENGLISH = {
     # data: columns
     "columns_missing": "there is no column {found!r}; the columns are {allowed}.",
     "columns_no_role": (
-        "task={task} needs a column of {role}, and none of {columns} is called like one. Name it: "
-        "{key}=COLUMN."
+        "task={task} needs a column for {setting}, and none of {columns} is called like one. Name it: "
+        "{setting}=COLUMN."
     ),
     "columns_ask": "the columns {columns} suit more than one task. Type one of: {choices}.",
     "columns_unclear": (
@@ -81,16 +81,18 @@ ENGLISH = {
     "columns_unusable_target": "{file}: {count} rows without a value in {column!r} are left out: {rows}.",
     "columns_composed": "{file}: {count} rows hold decomposed (NFD) characters; they are used composed (NFC).",
     "columns_none_usable": "no row can be used.",
+    "columns_task": "{found!r} is not a task read from a table; those are {allowed}.",
+    "columns_twice": "the column {column!r} is named twice.",
     # data: splitting
     "split_share": (
-        "{key}={found} is neither a file nor a share. Give a file, a number above 0 and at most 0.5, or none."
+        "{setting}={found} is neither a file nor a share. Give a file, a number above 0 and at most 0.5, or none."
     ),
     "split_sizes": "Rows: {train} to train, {valid} to validate, {test} to test.",
     "split_single": "Classes of one row stay in the training part: {classes}.",
-    "split_few": "{rows} rows cannot be split. Give more rows, or {key}=none.",
+    "split_few": "{rows} rows cannot be split. Give more rows, or {setting}=none.",
     "split_groups": (
-        "{key}={share} needs at least {need} groups, and there are {groups}. Give a larger share, more "
-        "groups, or {key}=none."
+        "{setting}={share} needs at least {need} groups, and there are {groups}. Give a larger share, more "
+        "groups, or {setting}=none."
     ),
     "split_shots": "shots={shots}: the class {name!r} has only {count} rows.",
     "split_no_valid": "shots=1 leaves no row to validate on.",
@@ -252,6 +254,24 @@ ENGLISH = {
     "predictions_written": "{count} predictions written to {out}",
     "xlsx_needs_openpyxl": "xlsx files need openpyxl. Type: pip install 'joyul[files]'",
     # compare
+    "all_methods_failed": "every method failed; the reasons stand above.",
+    "method_twice": "{found} is to be compared twice; keep one.",
+    "comparing": "{method} …",
+    "method_failed": "{method} failed: {reason}",
+    "first_figure": "  {method}: {score}",
+    "col_method": "method",
+    "col_test": "test",
+    "col_valid": "validation",
+    "col_seconds": "training",
+    "col_memory": "peak memory",
+    "col_size": "on disk",
+    "col_trained": "trained",
+    "col_row": "a row",
+    "col_failed": "failed",
+    "verdict_winner": "Ship {method}: the highest validation {metric} ({score} on {rows} rows).",
+    "verdict_tied": "{tied} cannot be told apart from {method} on {rows} rows: choose by cost.",
+    "verdict_baseline": "Beware: {name}, which needs no model, scores {score} on the same test rows.",
+    "comparison_saved": "Saved in {folder}; the winner in {best}. Next:  joyul predict {best} \"a text\"",
     # report
     "report_title": "{method} on {base}",
     "report_interval": "95 % interval",
@@ -374,4 +394,48 @@ ENGLISH = {
         "What the base model learned wrongly or one-sidedly can still show, and its licence still applies."
     ),
     # terminal
+    "error": "joyul: {text}",
+    "interrupted": "joyul: stopped by you.",
+    "help_front": (
+        "[bold]Joyul[/] (조율): adapt a pre-trained model by fine-tuning, by prompt-tuning, or by both, "
+        "and see on your own data which to ship."
+    ),
+    "help_grammar": (
+        "Settings are key=value (or --key value). Free text comes last, behind --, or on standard "
+        "input.\nFirst try:  joyul compare examples/reviews.csv\nMore:       joyul VERB --help, joyul "
+        "methods"
+    ),
+    "help_stage_settings": (
+        "Settings of a stage. In a chain join values by + (learning_rate=5e-5+3e-2), or name the stage "
+        "(full.epochs=3)."
+    ),
+    "help_stages": "Stages (method=, joined by +):",
+    "help_flags": "--json prints one JSON object on standard output; messages go to standard error.",
+    "verb_train": "tune a base on your rows and keep the result as one folder",
+    "verb_compare": "every method that fits on the same rows, one table, one verdict; the winner in OUT/best",
+    "verb_predict": "use a result on a text, a file or standard input",
+    "verb_eval": "score a result on new labelled rows",
+    "verb_init": "write a commented recipe",
+    "verb_methods": "what each stage moves, and which settings it takes",
+    "verb_env": "versions and device, for bug reports",
+    "col_setting": "setting",
+    "col_meaning": "meaning",
+    "col_allowed": "allowed",
+    "col_stage": "stage",
+    "col_moves": "what moves",
+    "col_settings": "settings",
+    "col_split": "split",
+    "col_rows": "rows",
+    "line_search": "score {score}  {candidate}",
+    "line_epoch": "epoch {epoch}: loss {loss}, validation loss {valid_loss}, {scores}",
+    "no_test_rows": "No test rows: these are validation scores, by which the state was chosen.",
+    "run_saved": "Saved in {folder} (report.html shows the curves). Next:  joyul predict {folder} \"a text\"",
+    "too_many_positionals": "joyul {verb} takes one positional; {found!r} is too many. Settings are key=value.",
+    "run_folder_needed": "which result? joyul {verb} RUN ...",
+    "eval_needs_data": "on which rows? joyul eval RUN data=FILE",
+    "init_needs_task": "for which task? joyul init TASK (tasks: {tasks})",
+    "init_unknown_task": "there is no recipe for task {found!r}. Tasks: {allowed}.",
+    "init_header": "A recipe for task={task}. Run it:  joyul train THIS_FILE",
+    "recipe_written": "Written: {out}. Fill in data=, then:  joyul train {out}",
+    "methods_chain": "Join stages by +; they run from left to right on the same model: method=full+prompt",
 }

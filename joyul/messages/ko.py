@@ -59,8 +59,8 @@ KOREAN = {
     # data: columns
     "columns_missing": "{found!r} 열이 없습니다. 있는 열: {allowed}.",
     "columns_no_role": (
-        "task={task}에는 {role} 열이 필요한데 {columns} 가운데 그런 이름이 없습니다. 지정하세요: "
-        "{key}=열이름."
+        "task={task}에는 {setting} 열이 필요한데 {columns} 가운데 그런 이름이 없습니다. 지정하세요: "
+        "{setting}=열이름."
     ),
     "columns_ask": "열 {columns}은(는) 여러 과제에 맞습니다. 하나를 입력하세요: {choices}.",
     "columns_unclear": (
@@ -72,14 +72,16 @@ KOREAN = {
     "columns_unusable_target": "{file}: {column!r} 값이 없는 {count}개 행을 뺍니다: {rows}.",
     "columns_composed": "{file}: {count}개 행에 풀어쓴(NFD) 글자가 있어 모아쓴(NFC) 글자로 씁니다.",
     "columns_none_usable": "쓸 수 있는 행이 없습니다.",
+    "columns_task": "{found!r}은(는) 표에서 읽는 과제가 아닙니다. 가능한 과제: {allowed}.",
+    "columns_twice": "{column!r} 열이 두 번 지정되었습니다.",
     # data: splitting
-    "split_share": "{key}={found}: 파일도 몫도 아닙니다. 파일이나 0보다 크고 0.5 이하인 수, 또는 none을 주세요.",
+    "split_share": "{setting}={found}: 파일도 몫도 아닙니다. 파일이나 0보다 크고 0.5 이하인 수, 또는 none을 주세요.",
     "split_sizes": "행: 학습 {train}, 검증 {valid}, 시험 {test}.",
     "split_single": "행이 하나뿐인 분류는 학습에 남깁니다: {classes}.",
-    "split_few": "{rows}개 행은 나눌 수 없습니다. 행을 늘리거나 {key}=none을 주세요.",
+    "split_few": "{rows}개 행은 나눌 수 없습니다. 행을 늘리거나 {setting}=none을 주세요.",
     "split_groups": (
-        "{key}={share}에는 묶음이 {need}개 이상 필요한데 {groups}개입니다. 몫이나 묶음을 늘리거나 "
-        "{key}=none을 주세요."
+        "{setting}={share}에는 묶음이 {need}개 이상 필요한데 {groups}개입니다. 몫이나 묶음을 늘리거나 "
+        "{setting}=none을 주세요."
     ),
     "split_shots": "shots={shots}: 분류 {name!r}에는 행이 {count}개뿐입니다.",
     "split_no_valid": "shots=1이면 검증할 행이 남지 않습니다.",
@@ -196,6 +198,24 @@ KOREAN = {
     "predictions_written": "예측 {count}개를 {out}에 썼습니다",
     "xlsx_needs_openpyxl": "xlsx 파일에는 openpyxl이 필요합니다. 입력: pip install 'joyul[files]'",
     # compare
+    "all_methods_failed": "모든 방법이 실패했습니다. 까닭은 위에 있습니다.",
+    "method_twice": "{found}이(가) 두 번 들어 있습니다. 하나만 남겨 주세요.",
+    "comparing": "{method} …",
+    "method_failed": "{method} 실패: {reason}",
+    "first_figure": "  {method}: {score}",
+    "col_method": "방법",
+    "col_test": "시험",
+    "col_valid": "검증",
+    "col_seconds": "학습 시간",
+    "col_memory": "최대 메모리",
+    "col_size": "디스크",
+    "col_trained": "움직인 수",
+    "col_row": "행마다",
+    "col_failed": "실패",
+    "verdict_winner": "{method}을(를) 권합니다. 검증 {metric}이(가) 가장 높습니다 ({rows}행에서 {score}).",
+    "verdict_tied": "{tied}은(는) {rows}행으로는 {method}과(와) 구별되지 않습니다. 비용을 보고 고르세요.",
+    "verdict_baseline": "주의: 모델이 필요 없는 {name}이(가) 같은 시험 행에서 {score}입니다.",
+    "comparison_saved": "{folder}에 저장했습니다. 이긴 것은 {best}에 있습니다. 다음:  joyul predict {best} \"글\"",
     # report
     "report_title": "{base} · {method}",
     "report_interval": "95 % 신뢰 구간",
@@ -316,4 +336,41 @@ KOREAN = {
         "바탕 모델이 잘못 또는 치우치게 배운 것이 남아 있을 수 있고, 바탕 모델의 라이선스도 그대로 적용됩니다."
     ),
     # terminal
+    "error": "joyul: {text}",
+    "interrupted": "joyul: 사용자가 멈췄습니다.",
+    "help_front": "[bold]조율[/] (Joyul): 사전 학습 모델을 파인튜닝, 프롬프트 튜닝, 또는 둘 다로 맞추고, 내 데이터에서 무엇이 나은지 봅니다.",
+    "help_grammar": (
+        "설정은 key=value (또는 --key value)로 씁니다. 글은 맨 뒤에, -- 뒤에, 또는 표준 입력으로 줍니다.\n처음이라면:  joyul compare "
+        "examples/reviews.csv\n더 보기:     joyul VERB --help, joyul methods"
+    ),
+    "help_stage_settings": "단계마다 두는 설정. 사슬에서는 값을 +로 잇거나(learning_rate=5e-5+3e-2) 단계를 적습니다(full.epochs=3).",
+    "help_stages": "단계 (method=, +로 이음):",
+    "help_flags": "--json은 표준 출력에 JSON 객체 하나를 냅니다. 메시지는 표준 오류로 나갑니다.",
+    "verb_train": "내 데이터로 모델을 조율하고 결과를 폴더 하나로 남김",
+    "verb_compare": "같은 데이터에 모든 방법을 써서 표 하나, 판정 하나. 이긴 것은 OUT/best에",
+    "verb_predict": "결과를 글, 파일, 표준 입력에 사용",
+    "verb_eval": "새 라벨 데이터로 결과를 채점",
+    "verb_init": "설명이 달린 레시피를 씀",
+    "verb_methods": "단계마다 무엇이 움직이고 어떤 설정을 쓰는지",
+    "verb_env": "버전과 장치 (오류 보고용)",
+    "col_setting": "설정",
+    "col_meaning": "뜻",
+    "col_allowed": "쓸 수 있는 값",
+    "col_stage": "단계",
+    "col_moves": "움직이는 것",
+    "col_settings": "설정",
+    "col_split": "분할",
+    "col_rows": "행",
+    "line_search": "점수 {score}  {candidate}",
+    "line_epoch": "에폭 {epoch}: 손실 {loss}, 검증 손실 {valid_loss}, {scores}",
+    "no_test_rows": "시험 행이 없습니다. 이 점수는 상태를 고르는 데 쓰인 검증 점수입니다.",
+    "run_saved": "{folder}에 저장했습니다 (곡선은 report.html). 다음:  joyul predict {folder} \"글\"",
+    "too_many_positionals": "joyul {verb}은(는) 위치 인자를 하나만 받습니다. {found!r}은(는) 남습니다. 설정은 key=value로 씁니다.",
+    "run_folder_needed": "어느 결과입니까? joyul {verb} RUN ...",
+    "eval_needs_data": "어떤 데이터로 채점합니까? joyul eval RUN data=파일",
+    "init_needs_task": "어떤 과제입니까? joyul init TASK (과제: {tasks})",
+    "init_unknown_task": "{found!r} 과제의 레시피는 없습니다. 과제: {allowed}.",
+    "init_header": "task={task}의 레시피. 실행:  joyul train 이_파일",
+    "recipe_written": "썼습니다: {out}. data=를 채운 뒤:  joyul train {out}",
+    "methods_chain": "단계는 +로 잇고 왼쪽부터 같은 모델에 차례로 적용됩니다: method=full+prompt",
 }

@@ -15,7 +15,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from joyul.errors import UsageError
 
 PAIR = re.compile(r"(?:--)?([A-Za-z0-9][\w.-]*)=(.*)", re.DOTALL)
-FLAGS = ("json", "help")  # take no value
+FLAGS = ("json", "help", "version")  # take no value
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp")}
 
 

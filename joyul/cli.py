@@ -1,0 +1,67 @@
+"""The command line: `joyul VERB [positional] [key=value ...]`. Each verb is one call into the library (`joyul.verbs`).
+
+This module and what it imports load neither torch nor transformers, datasets or numpy: help has to be quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from joyul.errors import JoyulError, UsageError
+from joyul.messages import use_language, words
+from joyul.recipe.grammar import Call, Given, parse
+
+VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env")
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit status: 0, 1 (a run or its data failed), 2 (the command is wrong), 130 (interrupted)."""
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except JoyulError as error:
+        print(words("error", text=error), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(words("interrupted"), file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe went away
+        sys.stderr.close()
+        return 0
+
+
+def _run(arguments: list[str]) -> int:
+    call = parse(arguments)
+    _speak(call.given)
+    if "version" in call.flags:
+        print(importlib.import_module("joyul").__version__)
+        return 0
+    verb = call.positionals.pop(0) if call.positionals else None
+    if verb is None or verb == "help":
+        return _help(call.positionals[0] if call.positionals else None)
+    if verb not in VERBS:
+        raise UsageError("unknown_verb", found=verb, allowed=VERBS)
+    if "help" in call.flags:
+        return _help(verb)
+    action: Callable[[Call], int] = getattr(importlib.import_module("joyul.verbs"), verb)
+    return action(call)
+
+
+def _help(verb: str | None) -> int:
+    if verb is not None and verb not in VERBS:
+        raise UsageError("unknown_verb", found=verb, allowed=VERBS)
+    importlib.import_module("joyul.help").show(verb)
+    return 0
+
+
+def _speak(given: Sequence[Given]) -> None:
+    """`lang=` holds from the first word on."""
+    for item in given:
+        if item.key == "lang" and item.value in ("en", "ko"):
+            use_language(str(item.value))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""Every method that fits, on the same rows, under the same rules: one table, one verdict, the winner in `best/`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joyul.compare import baselines
+from joyul.compare.baselines import Baseline
+from joyul.compare.verdict import Candidate, decide
+from joyul.contracts import Task
+from joyul.data.gather import Gathered, gather
+from joyul.engine.evaluate import Evaluation
+from joyul.errors import DataError, JoyulError, UsageError
+from joyul.files import check_free, next_free, write_folder, write_json
+from joyul.methods.chain import Data
+from joyul.notes import Notes
+from joyul.recipe import chains
+from joyul.recipe.resolve import Recipe, from_words
+from joyul.results import versions
+from joyul.run import Run, finish, tune
+from joyul.start import learn_task
+
+ALL = ("prompt", "head", "full")  # cheap ones first: figures from the first seconds on
+COMPARISON_FILE = "comparison.json"
+Show = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison: its folder, and what comparison.json holds."""
+
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def best(self) -> Path:
+        """The winner's run folder."""
+        return self.folder / "best"
+
+
+def compare(**settings: Any) -> Comparison:
+    """`joyul.compare(data="reviews.csv", base="starter")`. The words are those of the command line."""
+    return compare_recipe(from_words("compare", settings), Notes())
+
+
+def compare_recipe(recipe: Recipe, notes: Notes, show: Show = lambda row: None) -> Comparison:
+    """Run every method and baseline; `show` is called with each row of the table as soon as it is known."""
+    settings, started = recipe.run, time.perf_counter()
+    names = _names(recipe)
+    if settings.data is None:
+        raise UsageError("data_needed")
+    folder = Path(settings.out) if settings.out else next_free(Path("runs") / f"{Path(settings.data).resolve().stem}-compare")
+    check_free(folder)
+    gathered = gather(settings, notes)
+    if not gathered.labelled:
+        raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()))
+    task = learn_task(settings, gathered)
+    rows, candidates = [], []
+    for row, candidate in _results(recipe, names, gathered, task, folder, notes):
+        show(row)
+        rows.append(row)
+        candidates += [candidate] if candidate else []
+    strongest = max((row for row in rows if row["baseline"]), key=lambda row: row["score"] or 0.0, default=None)
+    verdict = decide(candidates, strongest, task.metric)
+    record = {
+        "methods": rows, "verdict": verdict, "metric": task.metric, "scored_on": _scored_on(gathered), "rows": _counts(gathered),
+        "seconds": time.perf_counter() - started, "base": settings.base, "seed": settings.seed, "versions": versions(),
+        "data": {"source": settings.data, "fingerprint": gathered.fingerprint},
+    }  # fmt: skip
+    write_json(folder / COMPARISON_FILE, record)
+    write_folder(folder / "best", lambda path: _link(folder / "methods" / verdict["method"], path))
+    return Comparison(folder, record)
+
+
+def _names(recipe: Recipe) -> list[str]:
+    """The methods to compare. Raises UsageError for an unknown one, a double one, and a setting that none of them takes."""
+    names = list(recipe.run.methods or ALL)
+    for name in names:
+        chains.names(name)
+        if names.count(name) > 1:
+            raise UsageError("method_twice", found=name)
+    stages = {stage for name in names for stage in chains.names(name)}
+    for item, _ in recipe.stage_given:
+        prefix, _, key = item.key.rpartition(".")
+        takers = [stage for stage in stages if key in chains.STAGES[stage].takes and prefix in ("", stage)]
+        if not takers:
+            raise UsageError("stage_without_setting", where=item.where, key=item.key, chain=", ".join(names))
+    return names
+
+
+def _results(
+    recipe: Recipe, names: Sequence[str], gathered: Gathered, task: Task, folder: Path, notes: Notes
+) -> Iterator[tuple[dict[str, Any], Candidate | None]]:
+    """Each row of the table; with a Candidate where the method can win."""
+    for baseline in (baselines.majority(task, gathered.splits), baselines.tfidf(task, gathered.splits, recipe.run.seed)):
+        yield _baseline_row(baseline, gathered, task), None
+    data = Data(gathered.splits.train, gathered.splits.valid or ())
+    for name in names:
+        mine = recipe.with_method(name)
+        mine.updated(out=str(folder / "methods" / name))
+        notes.say("comparing", method=name)
+        try:
+            run = finish(tune(mine, notes, gathered, data))
+        except (JoyulError, RuntimeError, MemoryError) as error:  # a method that fails stands in the table with its reason
+            notes.warn("method_failed", method=name, reason=error)
+            yield _row(name, error=str(error)), None
+            continue
+        row = _run_row(name, run, gathered)
+        yield row, Candidate(name, *_evidence(run, task), row["trainable"], row)
+
+
+def _evidence(run: Run, task: Task) -> tuple[float, list[bool]]:
+    """Validation score and hits; the training rows' say nothing, so without validation rows every method is tied."""
+    evaluation = run.evaluations.get("valid")
+    if evaluation is None:
+        return 0.0, []
+    hits = zip(evaluation.targets, evaluation.predictions, strict=True)
+    return evaluation.metrics[task.metric], [target == prediction.value for target, prediction in hits]
+
+
+def _run_row(name: str, run: Run, gathered: Gathered) -> dict[str, Any]:
+    metrics = run.metrics
+    found = metrics["scores"].get(_scored_on(gathered), {}).get(metrics["metric"], {})
+    valid = metrics["scores"].get("valid", {}).get(metrics["metric"], {})
+    return _row(
+        name, score=found.get("value"), interval=found.get("interval"), valid_score=valid.get("value"),
+        train_seconds=metrics["seconds"]["train"], peak_memory=metrics["peak_memory"], bytes=metrics["bytes"],
+        trainable=metrics["trainable"], row_seconds=metrics["row_seconds"], diagnosis=metrics["diagnosis"],
+    )  # fmt: skip
+
+
+def _baseline_row(baseline: Baseline, gathered: Gathered, task: Task) -> dict[str, Any]:
+    scored = _scored_on(gathered)
+    answers = {"test": baseline.test, "valid": baseline.valid}
+    targets = {name: [str(e.target) for e in getattr(gathered.splits, name) or ()] for name in answers}
+    scores = {name: task.metrics(targets[name], answers[name])[task.metric] for name in answers if targets[name]}
+    interval = list(task.intervals(targets[scored], answers[scored])[task.metric]) if scored in scores else None
+    return _row(
+        baseline.name, score=scores.get(scored), interval=interval, valid_score=scores.get("valid"), baseline=True,
+        train_seconds=baseline.seconds, row_seconds=baseline.row_seconds, trainable=baseline.trainable,
+    )  # fmt: skip
+
+
+def _row(method: str, **values: Any) -> dict[str, Any]:
+    keys = ("score", "interval", "valid_score", "train_seconds", "peak_memory", "bytes", "trainable", "row_seconds", "error")
+    return {"method": method, **dict.fromkeys(keys), "baseline": False, **values}
+
+
+def _scored_on(gathered: Gathered) -> str:
+    return "test" if gathered.splits.test else "valid"
+
+
+def _counts(gathered: Gathered) -> dict[str, int]:
+    splits = gathered.splits
+    return {"train": len(splits.train), "valid": len(splits.valid or ()), "test": len(splits.test or ())}
+
+
+def _link(source: Path, target: Path) -> None:
+    """A copy that shares its bytes on disk where the file system can."""
+    def place(original: str, copy: str) -> str:
+        try:
+            os.link(original, copy)
+        except OSError:
+            shutil.copy2(original, copy)
+        return copy
+
+    shutil.copytree(source, target, copy_function=place, dirs_exist_ok=True)

@@ -1,0 +1,127 @@
+"""What a person sees while Joyul works: notes, progress bars, the course of training, results. Everything goes to stderr,
+so that stdout holds results only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from joyul.contracts import Step
+from joyul.messages import words
+from joyul.notes import Level, Notes
+
+Item = TypeVar("Item")
+Ended = TypeVar("Ended")
+BAR_AFTER = 1.0  # seconds; shorter work needs no bar
+
+messages = Console(stderr=True, highlight=False)
+results = Console(highlight=False)
+
+
+class TerminalNotes(Notes):
+    """Shows every note as it comes."""
+
+    def show(self, level: Level, text: str) -> None:
+        style, sign = ("yellow", "!") if level == "warn" else ("dim", "·")
+        messages.print(f"[{style}]{sign} {escape(text)}[/]", soft_wrap=True)
+
+    def track(self, items: Iterable[Item], key: str, total: int | None = None) -> Iterator[Item]:
+        """A progress bar, once the work has taken a second."""
+        started, bar, task = time.monotonic(), None, None
+        try:
+            for count, item in enumerate(items):
+                if bar is None and time.monotonic() - started > BAR_AFTER:
+                    bar = Progress(
+                        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                        console=messages, transient=True,
+                    )  # fmt: skip
+                    bar.start()
+                    task = bar.add_task(words(key), total=total)
+                if bar is not None and task is not None:
+                    bar.update(task, completed=count)
+                yield item
+        finally:
+            if bar is not None:
+                bar.stop()
+
+
+def follow(running: Generator[Step, None, Ended], epochs: Mapping[int, float]) -> Ended:
+    """Show a run's Steps until it ends, and give what it returns. `epochs`: stage -> epochs at most."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn(),
+        console=messages, transient=True,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("", total=None, state="")
+        while True:
+            try:
+                step = next(running)
+            except StopIteration as end:
+                ended: Ended = end.value
+                return ended
+            bar.update(
+                task, description=step.method, total=epochs.get(step.stage), completed=step.epoch or 0, state=_state(step)
+            )
+            if step.valid is not None or step.kind == "search":
+                messages.print(f"  {_line(step)}", soft_wrap=True)
+
+
+def _state(step: Step) -> str:
+    return f"{step.loss:.3f}" if step.loss is not None else ""
+
+
+def _line(step: Step) -> str:
+    if step.kind == "search":
+        candidate = (step.candidate or {}).get("template", "")
+        return words("line_search", score=f"{step.score:.3f}", candidate=escape(str(candidate)))
+    valid = dict(step.valid or {})
+    loss = valid.pop("loss", None)
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in valid.items())
+    return words(
+        "line_epoch", epoch=f"{step.epoch:g}", loss=f"{step.loss:.3f}", valid_loss="" if loss is None else f"{loss:.3f}", scores=scores
+    )
+
+
+def show_run(folder: str, metrics: Mapping[str, Any]) -> None:
+    """The result of a run, and what to type next."""
+    show_scores(metrics["scores"], metrics["rows"])
+    if not metrics["scores"].get("test") and metrics["scores"]:
+        messages.print(words("no_test_rows"))
+    if metrics["diagnosis"]:
+        messages.print(metrics["diagnosis"], soft_wrap=True)
+    messages.print(words("run_saved", folder=escape(folder)), soft_wrap=True)
+
+
+def show_scores(scores: Mapping[str, Any], rows: Mapping[str, int]) -> None:
+    """Scores per split with their 95 % intervals."""
+    if not scores:
+        return
+    names = list(next(iter(scores.values())))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for header in (words("col_split"), words("col_rows"), *names):
+        table.add_column(header, justify="left" if header == words("col_split") else "right")
+    for split, found in scores.items():
+        table.add_row(split, str(rows.get(split, "")), *(with_interval(found[name]) for name in names))
+    results.print(table)
+
+
+def with_interval(score: Mapping[str, Any]) -> str:
+    """`0.875 (0.851–0.896)`."""
+    interval = score.get("interval")
+    return f"{score['value']:.3f}" + (f" ({interval[0]:.3f}–{interval[1]:.3f})" if interval else "")
+
+
+def show_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table on stdout."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    results.print(table)

@@ -1,0 +1,134 @@
+"""The verbs, each one call into the library. Imports stand inside, so that `joyul methods` does not wait for torch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from joyul.bases.source import RECIPE_FILE
+from joyul.errors import UsageError
+from joyul.messages import words
+from joyul.recipe.grammar import Call, Given
+from joyul.recipe.resolve import Recipe, resolve
+from joyul.recipe.stages import STAGES
+from joyul.terminal import TerminalNotes, follow, messages, results, show_run, show_scores, show_table
+
+
+def train(call: Call) -> int:
+    from joyul.run import tune
+
+    recipe = _recipe("train", call)
+    notes = TerminalNotes()
+    run = follow(tune(recipe, notes), {})
+    _print_json(call, {"folder": str(run.folder), **run.metrics}) or show_run(str(run.folder), run.metrics)
+    return 0
+
+
+def compare(call: Call) -> int:
+    from joyul.compare.protocol import compare_recipe
+    from joyul.compare.view import show_comparison, show_row
+
+    comparison = compare_recipe(_recipe("compare", call), TerminalNotes(), show_row)
+    _print_json(call, comparison.record) or show_comparison(comparison)
+    return 0
+
+
+def predict(call: Call) -> int:
+    from joyul.artifact import load
+    from joyul.contracts import Example
+    from joyul.use import predict_file, predict_lines
+
+    folder, texts = _run_folder("predict", call), call.positionals[1:]
+    settings = resolve("predict", call.given).run
+    notes, artifact = TerminalNotes(), load(folder)
+    if settings.data is not None:
+        lines = predict_file(artifact, settings, notes)
+    else:
+        texts = texts or [line.rstrip("\r\n") for line in sys.stdin]
+        lines = predict_lines(artifact, [Example(str(n), {"text": text}) for n, text in enumerate(texts, 1)], notes)
+    if "json" in call.flags:
+        _print_json(call, {"predictions": lines})
+    elif settings.out is None:
+        for line in lines:
+            print(json.dumps(line, ensure_ascii=False))
+    return 0
+
+
+def eval(call: Call) -> int:  # noqa: A001 - the verb's name
+    from joyul.artifact import load
+    from joyul.use import evaluate_file
+
+    settings = resolve("eval", call.given).run
+    folder = _run_folder("eval", call)
+    if settings.data is None:
+        raise UsageError("eval_needs_data")
+    found = evaluate_file(load(folder), settings, TerminalNotes())
+    _print_json(call, found) or show_scores({"data": found["scores"]}, {"data": found["rows"]})
+    return 0
+
+
+def init(call: Call) -> int:
+    from joyul.files import write_text
+    from joyul.recipe.template import TASKS, commented
+
+    settings = resolve("init", call.given).run
+    if not call.positionals:
+        raise UsageError("init_needs_task", tasks=", ".join(TASKS))
+    text = commented(call.positionals[0])
+    out = Path(settings.out or "recipe.yaml")
+    if out.exists() and not settings.overwrite:
+        raise UsageError("file_exists", found=str(out))
+    write_text(out, text)
+    _print_json(call, {"recipe": str(out)}) or messages.print(words("recipe_written", out=str(out)), soft_wrap=True)
+    return 0
+
+
+def methods(call: Call) -> int:
+    resolve("methods", call.given)
+    rows = [(name, info.text, ", ".join(info.takes) or "template") for name, info in STAGES.items()]
+    if not _print_json(call, {"methods": [{"method": name, "moves": moves, "settings": takes} for name, moves, takes in rows]}):
+        show_table((words("col_stage"), words("col_moves"), words("col_settings")), rows)
+        results.print("\n" + words("methods_chain"), soft_wrap=True, markup=False)
+    return 0
+
+
+def env(call: Call) -> int:
+    from joyul.engine.device import describe
+    from joyul.engine.kernels import cache_file
+    from joyul.results import versions
+
+    resolve("env", call.given)
+    found = {**versions(), "device": describe(), "measured": str(cache_file())}
+    _print_json(call, found) or show_table(("", ""), [(name, value) for name, value in found.items()])
+    return 0
+
+
+def _print_json(call: Call, value: Mapping[str, Any]) -> bool:
+    """With --json, one JSON object on stdout."""
+    if "json" not in call.flags:
+        return False
+    print(json.dumps(value, ensure_ascii=False))
+    return True
+
+
+def _recipe(verb: str, call: Call) -> Recipe:
+    """The recipe of a command line whose positional is a recipe file, a run folder (its recipe again), or a data file."""
+    if len(call.positionals) > 1:
+        raise UsageError("too_many_positionals", found=call.positionals[1], verb=verb)
+    path = call.positionals[0] if call.positionals else None
+    if path is None:
+        return resolve(verb, call.given)
+    if Path(path).suffix.lower() in (".yaml", ".yml"):
+        return resolve(verb, call.given, recipe_file=path)
+    if (Path(path) / RECIPE_FILE).is_file():
+        return resolve(verb, call.given, recipe_file=str(Path(path) / RECIPE_FILE))
+    return resolve(verb, [Given("data", path), *call.given])
+
+
+def _run_folder(verb: str, call: Call) -> str:
+    if not call.positionals:
+        raise UsageError("run_folder_needed", verb=verb)
+    return call.positionals[0]
