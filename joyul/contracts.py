@@ -84,7 +84,11 @@ class Task(Protocol):
     name: ClassVar[str]
     target_type: ClassVar[TargetType]
     metric: ClassVar[str]  # the one number that choices are made by; larger is better
-    labels: tuple[str, ...]  # the label set in a fixed order; empty where there is none
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label set in a fixed order; empty where there is none."""
+        ...
 
     @classmethod
     def learn(cls, targets: Sequence[Any]) -> Self:
@@ -138,8 +142,16 @@ class Form(Protocol):
     """How an Example becomes tokens and how outputs become predictions. It is what `prompt.yaml` holds."""
 
     name: ClassVar[str]
-    setting: Setting
-    auto_class: str  # the transformers auto class whose outputs it reads, e.g. AutoModelForSequenceClassification
+
+    @property
+    def setting(self) -> Setting:
+        """What it was built around."""
+        ...
+
+    @property
+    def auto_class(self) -> str:
+        """The transformers auto class whose outputs it reads, e.g. AutoModelForSequenceClassification."""
+        ...
 
     @property
     def plain(self) -> bool:

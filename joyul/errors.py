@@ -40,6 +40,7 @@ class JoyulError(Exception):
     def __init__(
         self,
         key: str,
+        /,
         *,
         where: str | None = None,
         found: str | None = None,

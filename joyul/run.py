@@ -119,8 +119,9 @@ def _settle(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> None:
     setting = tuned.form.setting
     if gathered is not None:
         roles = gathered.columns.roles
-        found = {"text": roles.get("text"), "pair": roles.get("text_pair"), "label": roles.get("target"), "task": setting.task.name}
-        recipe.updated(words("origin_found"), **{key: value for key, value in found.items() if getattr(recipe.run, key) is None})
+        found = {"text": "text", "pair": "text_pair", "label": "target"}
+        columns = {key: roles[role] for key, role in found.items() if role in roles and getattr(recipe.run, key) is None}
+        recipe.updated(words("origin_found"), **columns, **({} if recipe.run.task else {"task": setting.task.name}))
     if recipe.run.max_length is None:
         recipe.updated(words("origin_default", why=words("why_base")), max_length=setting.max_length)
     if recipe.run.precision == "auto":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -59,7 +60,8 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     if _pools(model, methods, files, task):
         append_mean_pooling(model)
         notes.say("pooling_appended", base=settings.base)
-    return Tuned(model.to(device()), form)
+    torch.nn.Module.to(model, device())
+    return Tuned(model, form)
 
 
 def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> bool:

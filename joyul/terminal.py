@@ -83,9 +83,8 @@ def _line(step: Step) -> str:
     valid = dict(step.valid or {})
     loss = valid.pop("loss", None)
     scores = ", ".join(f"{name} {value:.3f}" for name, value in valid.items())
-    return words(
-        "line_epoch", epoch=f"{step.epoch:g}", loss=f"{step.loss:.3f}", valid_loss="" if loss is None else f"{loss:.3f}", scores=scores
-    )
+    valid_loss = "–" if loss is None else f"{loss:.3f}"
+    return words("line_epoch", epoch=f"{step.epoch:g}", loss=f"{step.loss:.3f}", valid_loss=valid_loss, scores=scores)
 
 
 def show_run(folder: str, metrics: Mapping[str, Any]) -> None:

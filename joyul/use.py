@@ -156,5 +156,6 @@ def evaluate_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> di
     rows = encode(artifact.form, examples, notes)
     evaluation = score(artifact.tuned.model, artifact.form, rows, notes)
     if out is not None:
-        write_lines(out, ({"id": e.id, "target": e.target, **answer(p)} for e, p in zip(examples, evaluation.predictions, strict=True)))
+        pairs = zip(examples, evaluation.predictions, strict=True)
+        write_lines(out, ({"id": example.id, "target": example.target, **answer(found)} for example, found in pairs))
     return {"rows": len(rows), "metric": task.metric, "scores": scored(evaluation, task)}

@@ -23,7 +23,8 @@ def train(call: Call) -> int:
     recipe = _recipe("train", call)
     notes = TerminalNotes()
     run = follow(tune(recipe, notes), {})
-    _print_json(call, {"folder": str(run.folder), **run.metrics}) or show_run(str(run.folder), run.metrics)
+    if not _print_json(call, {"folder": str(run.folder), **run.metrics}):
+        show_run(str(run.folder), run.metrics)
     return 0
 
 
@@ -32,7 +33,8 @@ def compare(call: Call) -> int:
     from joyul.compare.view import show_comparison, show_row
 
     comparison = compare_recipe(_recipe("compare", call), TerminalNotes(), show_row)
-    _print_json(call, comparison.record) or show_comparison(comparison)
+    if not _print_json(call, comparison.record):
+        show_comparison(comparison)
     return 0
 
 
@@ -57,7 +59,7 @@ def predict(call: Call) -> int:
     return 0
 
 
-def eval(call: Call) -> int:  # noqa: A001 - the verb's name
+def eval(call: Call) -> int:
     from joyul.artifact import load
     from joyul.use import evaluate_file
 
@@ -66,7 +68,8 @@ def eval(call: Call) -> int:  # noqa: A001 - the verb's name
     if settings.data is None:
         raise UsageError("eval_needs_data")
     found = evaluate_file(load(folder), settings, TerminalNotes())
-    _print_json(call, found) or show_scores({"data": found["scores"]}, {"data": found["rows"]})
+    if not _print_json(call, found):
+        show_scores({"data": found["scores"]}, {"data": found["rows"]})
     return 0
 
 
@@ -82,7 +85,8 @@ def init(call: Call) -> int:
     if out.exists() and not settings.overwrite:
         raise UsageError("file_exists", found=str(out))
     write_text(out, text)
-    _print_json(call, {"recipe": str(out)}) or messages.print(words("recipe_written", out=str(out)), soft_wrap=True)
+    if not _print_json(call, {"recipe": str(out)}):
+        messages.print(words("recipe_written", out=str(out)), soft_wrap=True)
     return 0
 
 
@@ -102,7 +106,8 @@ def env(call: Call) -> int:
 
     resolve("env", call.given)
     found = {**versions(), "device": describe(), "measured": str(cache_file())}
-    _print_json(call, found) or show_table(("", ""), [(name, value) for name, value in found.items()])
+    if not _print_json(call, found):
+        show_table(("", ""), list(found.items()))
     return 0
 
 

@@ -15,7 +15,7 @@ BYTES = 4  # fp32
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a transformer: layers, width, attention heads, all parameters, those of embedding tables (looked up, not multiplied)."""
+    """Sizes of a transformer. `embedding_parameters` are those of the tables: looked up, not multiplied."""
 
     layers: int
     width: int

@@ -18,8 +18,8 @@ from joyul.bases.source import Source, find, neighbours, offline
 from joyul.contracts import Architecture
 from joyul.errors import BaseModelError
 
-transformers.logging.set_verbosity_error()  # the load report is for developers of models; Joyul says what matters in Notes
-transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # the load report is for developers of models; Joyul says what matters in Notes
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 LENGTH_CEILING = 512  # longer rows are cut unless max_length= says otherwise: cost grows with the square
 DROPOUTS = (

@@ -10,6 +10,7 @@ feed-forward half writes zero. `model/` then loads in plain transformers and ans
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,7 +26,7 @@ def can_pool(model: PreTrainedModel) -> bool:
 
 
 @torch.no_grad()
-def append_mean_pooling(model: PreTrainedModel) -> None:
+def append_mean_pooling(model: Any) -> None:
     """Append the layer; the pooler of a BERT-like head starts as the identity, so that the head reads the mean itself."""
     layers = model.base_model.encoder.layer
     layer = copy.deepcopy(layers[-1])
@@ -42,17 +43,18 @@ def append_mean_pooling(model: PreTrainedModel) -> None:
         nn.init.zeros_(dense.bias)
 
 
-def _attend_to_all(layer: nn.Module) -> None:
+def _attend_to_all(layer: Any) -> None:
     attention = layer.attention
     for linear in (attention.self.query, attention.self.key):
         linear.weight.zero_()
         linear.bias.zero_()
     for linear, scale in ((attention.self.value, 1.0), (attention.output.dense, SCALE)):
-        linear.weight.copy_(scale * torch.eye(linear.weight.shape[0]))
+        linear.weight.copy_(scale * torch.eye(int(linear.weight.shape[0])))
         linear.bias.zero_()
 
 
-def _first_denses(model: PreTrainedModel) -> list[nn.Linear]:
+def _first_denses(model: Any) -> list[nn.Linear]:
     """The square layer between the first state and the classifier, where the architecture has one."""
     owners = [getattr(model.base_model, "pooler", None), getattr(model, "classifier", None)]
-    return [owner.dense for owner in owners if isinstance(getattr(owner, "dense", None), nn.Linear)]
+    denses = [getattr(owner, "dense", None) for owner in owners]
+    return [dense for dense in denses if isinstance(dense, nn.Linear)]

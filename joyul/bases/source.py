@@ -68,4 +68,5 @@ def _starter() -> Path:
 
 def offline() -> bool:
     """Whether the user forbids the network (the variables of huggingface_hub and transformers)."""
-    return any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    values = [os.environ.get(name, "").upper() for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")]
+    return any(value in ("1", "ON", "YES", "TRUE") for value in values)

@@ -15,13 +15,13 @@ from joyul.compare.baselines import Baseline
 from joyul.compare.verdict import Candidate, decide
 from joyul.contracts import Task
 from joyul.data.gather import Gathered, gather
-from joyul.engine.evaluate import Evaluation
 from joyul.errors import DataError, JoyulError, UsageError
 from joyul.files import check_free, next_free, write_folder, write_json
 from joyul.methods.chain import Data
 from joyul.notes import Notes
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe, from_words
+from joyul.recipe.stages import STAGES
 from joyul.results import versions
 from joyul.run import Run, finish, tune
 from joyul.start import learn_task
@@ -88,7 +88,7 @@ def _names(recipe: Recipe) -> list[str]:
     stages = {stage for name in names for stage in chains.names(name)}
     for item, _ in recipe.stage_given:
         prefix, _, key = item.key.rpartition(".")
-        takers = [stage for stage in stages if key in chains.STAGES[stage].takes and prefix in ("", stage)]
+        takers = [stage for stage in stages if key in STAGES[stage].takes and prefix in ("", stage)]
         if not takers:
             raise UsageError("stage_without_setting", where=item.where, key=item.key, chain=", ".join(names))
     return names

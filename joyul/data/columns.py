@@ -61,11 +61,17 @@ def _seen(table: Table, named: Mapping[str, str]) -> dict[str, str]:
     for column in only:
         if column != named.get("group"):
             seen.setdefault(_folded(column), column)
-    known = {name for rule in RULES for needs in rule.needs for kind in needs for name in kind}
     for role, column in named.items():
-        if role in CANONICAL and _folded(column) not in known:
+        if role in CANONICAL and _folded(column) not in _known(role):
+            seen.pop(_folded(column), None)
             seen[CANONICAL[role]] = column
     return seen
+
+
+def _known(role: str) -> set[str]:
+    """Every name that a task knows for the role."""
+    slots = (slot for alternatives in SLOTS.values() for slots in alternatives for slot in slots)
+    return {name for slot in slots if slot.role == role for name in slot.names}
 
 
 def _folded(name: str) -> str:

@@ -106,7 +106,8 @@ class _Feed:
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self.stream, self.name = stream, name
-        self.text, self.at, self.line = "", 0, 1
+        self.text, self.at = "", 0
+        self.line, self.counted = 1, 0  # the line at `counted`, up to which the window's lines are counted
 
     def next(self) -> str:
         """The next character that is no white space, without taking it; empty at the end."""
@@ -136,7 +137,10 @@ class _Feed:
             return value
 
     def line_at(self, place: int) -> int:
-        return self.line + self.text.count("\n", 0, place)
+        """The line at a place in the window; places only go forward."""
+        self.line += self.text.count("\n", self.counted, place)
+        self.counted = place
+        return self.line
 
     def _cut(self, error: json.JSONDecodeError) -> bool:
         """Whether the fault may only be that the window ends here."""
@@ -145,8 +149,8 @@ class _Feed:
     def _more(self) -> bool:
         block = self.stream.read(max(BLOCK, len(self.text)))
         if block:
-            self.line = self.line_at(self.at)
-            self.text, self.at = self.text[self.at :] + block, 0
+            self.line_at(self.at)
+            self.text, self.at, self.counted = self.text[self.at :] + block, 0, 0
         return bool(block)
 
 

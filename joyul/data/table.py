@@ -41,9 +41,7 @@ class Table:
     rows: Dataset
 
 
-def keep(
-    name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]], notes: Notes, lists: Collection[str] = ()
-) -> Table:
+def keep(name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]], notes: Notes, lists: Collection[str] = ()) -> Table:
     """Write `rows` to a temporary Arrow file and map it. Columns in `lists` hold lists of text, the others text."""
     schema = pa.schema([(column, TEXTS if column in lists else TEXT) for column in columns])
     path = _folder() / f"{next(_serial)}.arrow"

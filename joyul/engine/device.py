@@ -23,7 +23,8 @@ def accelerator() -> Accelerator:
 
 
 def device() -> torch.device:
-    return accelerator().device
+    found: torch.device = accelerator().device
+    return found
 
 
 def describe() -> str:

@@ -15,8 +15,13 @@ from joyul.engine.device import device
 from joyul.notes import Notes
 
 
-def predict(model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None) -> list[Prediction]:
-    """One Prediction a row, in the order of `rows`. Only predictions are kept, never outputs: evaluation cannot grow with the data."""
+def predict(
+    model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None
+) -> list[Prediction]:
+    """One Prediction a row, in the order of `rows`.
+
+    Only predictions are kept, never outputs, so that evaluation takes no more memory than a training step.
+    """
     model.eval()
     found: dict[int, Prediction] = {}
     with torch.no_grad():
@@ -45,7 +50,9 @@ class Evaluation:
     metrics: dict[str, float]
 
 
-def evaluate(model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None) -> Evaluation:
+def evaluate(
+    model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None
+) -> Evaluation:
     """Predict rows that have targets and score them."""
     task = form.setting.task
     predictions = predict(model, form, rows, notes, most)

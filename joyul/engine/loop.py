@@ -1,4 +1,4 @@
-"""The training loop: a generator of Steps. It knows no task, form or method; printing, stopping and saving belong to its reader."""
+"""The training loop: a generator of Steps. It knows no task, form or method; its reader prints, stops and saves."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def train(
     for done, (chosen, closes_epoch) in enumerate(_schedule(rows, plan, total)):
         torch.manual_seed(_dropout_seed(plan, done))
         training_mode(model)
-        rate = rates.get_last_lr()[0]
+        rate = float(rates.get_last_lr()[0])
         loss = _accumulate(model, form, chosen, plan)
         norm = _clip(moving, plan.clip, chosen)
         adam.step()

@@ -19,12 +19,12 @@ def tokenise(texts: Sequence[str], pairs: Sequence[str] | None, setting: Setting
         return []
     unknown = setting.tokenizer.unk_token_id
     rows = []
-    for index, inputs in enumerate(_encode(texts, pairs, setting)):
-        whole = len(inputs["input_ids"])
-        if whole > setting.max_length:
+    for index, whole in enumerate(_encode(texts, pairs, setting)):
+        inputs, length = whole, len(whole["input_ids"])
+        if length > setting.max_length:
             inputs = _encode([texts[index]], [pairs[index]] if pairs else None, setting, truncation=True)[0]
         strange = 0 if unknown is None else sum(token == unknown for token in inputs["input_ids"])
-        rows.append((inputs, whole - len(inputs["input_ids"]), strange))
+        rows.append((inputs, length - len(inputs["input_ids"]), strange))
     return rows
 
 

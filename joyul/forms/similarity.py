@@ -85,7 +85,8 @@ class Similarity:
         return functional.normalize((states * mask).sum(dim=1) / mask.sum(dim=1), dim=-1)
 
     def spec(self) -> dict[str, Any]:
-        return {"template": self.template, "words": {label: self.words_of.get(label, label) for label in self.setting.task.labels}}
+        used = {label: self.words_of.get(label, label) for label in self.setting.task.labels}
+        return {"template": self.template, "words": used}
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:

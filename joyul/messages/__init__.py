@@ -1,4 +1,4 @@
-"""Every sentence Joyul says, in English and Korean, under one key. `words("unknown_key", ...)` gives it in the language in use."""
+"""Every sentence Joyul says, in English and Korean, under one key: `words("unknown_key", ...)` speaks the language in use."""
 
 from __future__ import annotations
 

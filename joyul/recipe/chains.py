@@ -125,8 +125,8 @@ def _inside(number: float, bounds: tuple[float, float] | None) -> bool:
 
 
 def _put(item: Given, key: str, pairs: Sequence[tuple[Stage, Any]], origin: str) -> None:
-    for stage, value in pairs:
-        value = value.strip() if isinstance(value, str) else value
+    for stage, written in pairs:
+        value = written.strip() if isinstance(written, str) else written
         checked(StageSettings, {key: value}, {key: item.where or ""} if item.where else {})
         stage.values[key] = value
         stage.origins[key] = origin

@@ -16,6 +16,7 @@ from joyul.recipe import aliases, chains
 from joyul.recipe.chains import Stage
 from joyul.recipe.grammar import Given, canonical, read_recipe
 from joyul.recipe.settings import RUN_KEYS, STAGE_KEYS, RunSettings, keys_of
+from joyul.recipe.stages import STAGES
 from joyul.recipe.values import checked
 
 UNWRITTEN = ("out", "lang", "overwrite", "methods")  # say where and how it was run, not what was run
@@ -69,7 +70,7 @@ def _scalar(value: Any) -> Any:
 def _taken(key: str, method: str) -> bool:
     prefix, _, name = key.rpartition(".")
     return any(
-        name in chains.STAGES[stage].takes and prefix in ("", stage) for stage in chains.names(method)
+        name in STAGES[stage].takes and prefix in ("", stage) for stage in chains.names(method)
     )
 
 

@@ -35,7 +35,7 @@ class Classify:
         except ValueError:
             raise DataError("unknown_label", where=where, found=str(target), allowed=self.labels) from None
 
-    def decode(self, encoded: Any) -> str:
+    def decode(self, encoded: int) -> str:
         return self.labels[encoded]
 
     def metrics(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:

@@ -36,7 +36,7 @@ def named(*columns: str) -> Table:
 
 FOUND = [
     (("document", "label", "id"), "classify", {"text": "document", "target": "label"}),
-    (("Sentence1", "sentence2", "gold_label"), "classify", {"text": "Sentence1", "text_pair": "sentence2", "target": "gold_label"}),
+    (("Premise", "hypothesis", "gold_label"), "classify", {"text": "Premise", "text_pair": "hypothesis", "target": "gold_label"}),
     (("본문", "질문", "라벨"), "classify", {"text": "본문", "text_pair": "질문", "target": "라벨"}),
     (("문장", "감정"), "classify", {"text": "문장", "target": "감정"}),
     (("text", "text_pair", "y"), "classify", {"text": "text", "text_pair": "text_pair", "target": "y"}),
@@ -90,7 +90,7 @@ def test_values_tell_scores_tags_and_labels():
     assert infer(table(**pair, score=numbers)).task == "regress"
     assert infer(table(**pair, label=["0", "1", "0"])).task == "classify"
     assert infer(table(("tags",), text=["ab"], tags=[["B-X", "O"]])).task == "tag"
-    with pytest.raises(DataError, match="label=COLUMN"):
+    with pytest.raises(DataError, match=r"task=tag needs a column for text, .* Name it: text=COLUMN"):
         infer(table(**pair, score=words), task="tag")
     assert infer(table(**pair, score=words), task="classify").roles["target"] == "score"
 
@@ -148,7 +148,8 @@ def test_labels_given_need_no_target_column():
 
 def test_rules_can_be_printed():
     printed = rules_table()
-    assert len(printed) == len(RULES) and all(len(row) == 4 for row in printed)
+    assert len(printed) == len(RULES)
+    assert all(len(row) == 4 for row in printed)
     assert printed[0][:3] == ("1", "content + template", "logs")
 
 
@@ -158,12 +159,15 @@ def test_rules_can_be_printed():
 def test_examples_are_views():
     source = table(text=["a", "b", "c"], label=["x", "y", None], who=["1", None, "2"], note=["n", "n", "m"])
     examples = Examples(source, {"text": "text", "target": "label", "group": "who"})
-    assert examples[1].inputs == {"text": "b"} and examples[1].target == "y" and examples[1].meta == {"note": "n"}
+    assert examples[1].inputs == {"text": "b"}
+    assert examples[1].target == "y"
+    assert examples[1].meta == {"note": "n"}
     assert [example.id for example in examples] == examples.ids == ["t.csv:1", "t.csv:2", "t.csv:3"]
     assert (examples.targets, examples.groups) == (["x", "y", None], ["1", None, "2"])
     picked = examples.select([2, 0]).select([1])
     assert (picked.ids, picked[0], len(picked)) == (["t.csv:1"], examples[0], 1)
-    assert list(examples[1:]) == [examples[1], examples[2]] and examples[-1] == examples[2]
+    assert list(examples[1:]) == [examples[1], examples[2]]
+    assert examples[-1] == examples[2]
 
 
 def test_unusable_rows_are_listed_and_nfc_is_said():

@@ -1,0 +1,66 @@
+"""Tiny random models with tokenizers made on the spot: real architectures, no download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+WIDTH = 32
+TEXTS = [
+    "good film and a fine cast", "bad film with a dull plot", "a fine story told well", "dull and bad from the start",
+    "the plot is good", "the cast is bad", "not good at all", "not bad at all", "i liked the story", "i hated the ending",
+    "a film about a dog and a cat", "the ending was fine", "well made and fine", "poor and dull", "a joy to watch", "a waste of time",
+]  # fmt: skip
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def tokenizer(pad_token: str | None = "[PAD]") -> PreTrainedTokenizerFast:
+    """A word-level tokenizer trained on TEXTS, with BERT's frame of special tokens."""
+    core = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    core.normalizer = normalizers.Lowercase()
+    core.pre_tokenizer = pre_tokenizers.Whitespace()
+    core.train_from_iterator(TEXTS, trainers.WordLevelTrainer(special_tokens=SPECIAL, show_progress=False))
+    ids = [("[CLS]", core.token_to_id("[CLS]")), ("[SEP]", core.token_to_id("[SEP]"))]
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ids
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
+        pad_token=pad_token, eos_token="[SEP]", bos_token="[CLS]", model_max_length=64,
+    )  # fmt: skip
+
+
+def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
+    """The configuration of a tiny `bert`, `roberta`, `distilbert`, `gpt2`, `llama`, `t5` or `bart`."""
+    common = {"vocab_size": vocabulary, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    encoder = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 80}
+    kinds: dict[str, tuple[type, dict[str, Any]]] = {
+        "bert": (transformers.BertConfig, encoder),
+        "roberta": (transformers.RobertaConfig, {**encoder, "type_vocab_size": 1}),
+        "distilbert": (transformers.DistilBertConfig, {"dim": WIDTH, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 80}),
+        "gpt2": (transformers.GPT2Config, {"n_embd": WIDTH, "n_layer": 2, "n_head": 2, "n_positions": 80}),
+        "llama": (transformers.LlamaConfig, {**encoder, "num_key_value_heads": 1}),
+        "t5": (transformers.T5Config, {"d_model": WIDTH, "num_layers": 2, "num_heads": 2, "d_ff": 64, "d_kv": 16, "decoder_start_token_id": 0}),
+        "bart": (transformers.BartConfig, {
+            "d_model": WIDTH, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 80, "decoder_start_token_id": 2,
+            "forced_eos_token_id": None,
+        }),
+    }  # fmt: skip
+    cls, sizes = kinds[architecture]
+    return cls(**{**common, **sizes, **changes})
+
+
+def save(folder: Path, architecture: str = "bert", auto_class: str = "AutoModel", seed: int = 0, **changes: Any) -> str:
+    """A random model and its tokenizer as a folder that `base=` takes."""
+    words = tokenizer(None if architecture in ("gpt2", "llama") else "[PAD]")
+    torch.manual_seed(seed)
+    model = getattr(transformers, auto_class).from_config(config(architecture, len(words), **changes))
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    return str(folder)
