@@ -1,7 +1,7 @@
 """The five nouns everything else is a function over: Example, Task, Form, Method, Step. Types and docstrings only.
 
-    Example --Form.encode--> Row --Form.collate--> Batch --model--> Form.losses   (training)
-                                                         \--------> Form.reader   (Prediction)
+    Example --Form.encode--> Row --Form.collate--> Batch --Form.losses--> loss of each row   (training)
+                                                   Batch --Form.reader--> Predictions        (use)
 
 A new task, form or method is a class with these attributes; nothing has to be inherited or registered.
 """

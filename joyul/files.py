@@ -19,6 +19,7 @@ def beside(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
+    """UTF-8 with plain line ends. Raises RunError where the disk refuses."""
     temporary = beside(path)
     try:
         with open(temporary, "w", encoding="utf-8", newline="\n") as file:
@@ -32,6 +33,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Indented JSON; NaN is refused, since JSON has none."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
@@ -82,4 +84,5 @@ def next_free(out: Path) -> Path:
 
 
 def folder_bytes(folder: Path) -> int:
+    """What the files of a folder take together."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

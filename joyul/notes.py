@@ -22,9 +22,11 @@ class Notes:
         self.kept: list[tuple[Level, str]] = []
 
     def say(self, key: str, /, **values: object) -> None:
+        """Keep a sentence by its key."""
         self._take("say", words(key, **values))
 
     def warn(self, key: str, /, **values: object) -> None:
+        """Keep a warning by its key."""
         self._take("warn", words(key, **values))
 
     def rows(self, key: str, rows: Iterable[object], /, **values: object) -> None:

@@ -18,6 +18,7 @@ from joyul.terminal import TerminalNotes, follow, messages, results, show_run, s
 
 
 def train(call: Call) -> int:
+    """Tune a base; one run folder."""
     from joyul.run import tune
 
     recipe = _recipe("train", call)
@@ -29,6 +30,7 @@ def train(call: Call) -> int:
 
 
 def compare(call: Call) -> int:
+    """Tune it by several methods; one table, one verdict."""
     from joyul.compare.protocol import compare_recipe
     from joyul.compare.view import show_comparison, show_row
 
@@ -39,6 +41,7 @@ def compare(call: Call) -> int:
 
 
 def predict(call: Call) -> int:
+    """Answer for texts, a file or standard input."""
     from joyul.artifact import load
     from joyul.contracts import Example
     from joyul.use import predict_file, predict_lines
@@ -60,6 +63,7 @@ def predict(call: Call) -> int:
 
 
 def eval(call: Call) -> int:
+    """Score a result on new labelled rows."""
     from joyul.artifact import load
     from joyul.use import evaluate_file
 
@@ -74,6 +78,7 @@ def eval(call: Call) -> int:
 
 
 def init(call: Call) -> int:
+    """Write a commented recipe."""
     from joyul.files import write_text
     from joyul.recipe.template import TASKS, commented
 
@@ -91,6 +96,7 @@ def init(call: Call) -> int:
 
 
 def methods(call: Call) -> int:
+    """List the stages."""
     resolve("methods", call.given)
     rows = [(name, info.text, ", ".join(info.takes) or "template") for name, info in STAGES.items()]
     if not _print_json(call, {"methods": [{"method": name, "moves": moves, "settings": takes} for name, moves, takes in rows]}):
@@ -100,6 +106,7 @@ def methods(call: Call) -> int:
 
 
 def env(call: Call) -> int:
+    """List versions and device."""
     from joyul.engine.device import describe
     from joyul.engine.kernels import cache_file
     from joyul.results import versions

@@ -1,0 +1,1 @@
+"""Pre-trained models: found, loaded, looked into, and judged before training."""

@@ -44,4 +44,5 @@ def declared_pooling(folder: str | Path) -> Pooling | None:
 
 
 def parameter_count(model: nn.Module) -> int:
+    """All parameters, moving or not."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -14,9 +14,10 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedT
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from joyul.bases.anatomy import head_names
-from joyul.bases.source import Source, find, neighbours, offline
+from joyul.bases.source import Source, find, neighbours
 from joyul.contracts import Architecture
 from joyul.errors import BaseModelError
+from joyul.hub import offline
 
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # the load report is for developers of models; Joyul says what matters in Notes
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,8 +64,3 @@ def _starter() -> Path:
         raise BaseModelError("starter_changed", found=digest, expected=STARTER_SHA256)
     return folder
 
-
-def offline() -> bool:
-    """Whether the user forbids the network (the variables of huggingface_hub and transformers)."""
-    values = [os.environ.get(name, "").upper() for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")]
-    return any(value in ("1", "ON", "YES", "TRUE") for value in values)

@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import datasets
+import huggingface_hub
 
 from joyul.data.columnar import read_splits
 from joyul.data.files import SUFFIXES, missing, neighbours, read_file
 from joyul.data.folders import read_folder
 from joyul.data.table import Table
 from joyul.errors import DataError
+from joyul.hub import offline
 from joyul.notes import Notes
 
 __all__ = ["Table", "read"]
@@ -33,6 +35,8 @@ def read(source: str, *, notes: Notes, encoding: str | None = None) -> dict[str,
 
 def _from_hub(name: str, notes: Notes) -> dict[str, Table]:
     try:
+        if offline():  # what is in the cache then; the libraries would ask again and again
+            huggingface_hub.constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
         parts = datasets.load_dataset(name)  # data files only: `datasets` runs no code from the hub any more
     except Exception as error:  # what the network, the hub and a dataset's files may throw is not one family
         path = Path(name)

@@ -65,6 +65,7 @@ def is_label(table: Table, column: str) -> bool:
 
 
 def peek(table: Table, column: str) -> list[Any]:
+    """The first values of a column."""
     return list(table.rows[:PEEK][column])
 
 

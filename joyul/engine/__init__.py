@@ -1,0 +1,1 @@
+"""What runs: batches, the loop, evaluation, the device. Knows no task, form or method."""

@@ -23,6 +23,7 @@ def accelerator() -> Accelerator:
 
 
 def device() -> torch.device:
+    """Where the model is."""
     found: torch.device = accelerator().device
     return found
 
@@ -36,6 +37,7 @@ def describe() -> str:
 
 @cache
 def processor() -> str:
+    """The processor's name as the system tells it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -18,6 +18,7 @@ FASTER_BY = 1.1  # bf16 has to win by more than noise before accuracy is touched
 
 
 def cache_file() -> Path:
+    """Where measurements are kept: JOYUL_CACHE, or the user's cache folder."""
     root = os.environ.get("JOYUL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "joyul"
     return Path(root) / "kernels.json"
 

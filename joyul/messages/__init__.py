@@ -27,6 +27,7 @@ def use_language(language: str | None) -> None:
 
 
 def language() -> str:
+    """The language in use: `en` or `ko`."""
     return _language.get() or system_language()
 
 

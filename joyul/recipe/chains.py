@@ -44,6 +44,7 @@ class Stage:
 
 
 def default_origin(default: Default) -> str:
+    """`default: ...`, as a recipe writes it."""
     return words("origin_default", why=default.why)
 
 

@@ -1,7 +1,7 @@
 """What each stage is, which settings it takes, and its defaults by model width and number of rows: one literal table.
 
 The classes that do the work stand in `joyul/methods/`; this table holds no code of theirs, so that help stays fast.
-Sources of the defaults: LOG.md (measured on `starter`), the BERT paper (2e-5 to 5e-5 at width 768), `docs/defaults.md`.
+Sources of the defaults: LOG.md (measured on `starter`), the BERT paper (2e-5 to 5e-5 at width 768). The table by width and rows: `docs/reference.md`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Default:
+    """A value nobody gave, and why it is this one."""
+
     value: Any
     why: str
 
