@@ -6,13 +6,13 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from torch import nn
 from transformers import PreTrainedModel
 
-from joyul.bases.load import load_model, open_base
+from joyul.bases.load import BaseFiles, load_model, open_base
 from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE
 from joyul.contracts import Example, Form, Method, Prediction, Setting, Task
 from joyul.engine.device import device
@@ -47,6 +47,7 @@ class Artifact:
 
     @property
     def form(self) -> Form:
+        """How rows are put to it."""
         return self.tuned.form
 
     def predict(
@@ -117,8 +118,7 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Artifact:
         raise UsageError("not_a_run", found=str(path), allowed=_runs_near(folder))
     if not (folder / PROMPT_FILE).is_file() or not (folder / METRICS_FILE).is_file():
         raise RunError("run_not_ended", where=str(path))
-    content = YAML(typ="base", pure=True).load((folder / PROMPT_FILE).read_text(encoding="utf-8"))
-    tuned = _open(folder, content, catalogue)
+    tuned = _open(folder, catalogue)
     tuned.model.to(device())
     return Artifact(folder, tuned)
 
@@ -128,19 +128,28 @@ def _runs_near(folder: Path) -> list[str]:
     return sorted(str(recipe.parent) for root in roots if root.is_dir() for recipe in root.glob(f"*/{RECIPE_FILE}"))
 
 
-def _open(folder: Path, content: Mapping[str, Any], catalogue: Catalogue) -> Tuned:
-    task = catalogue.tasks[content["task"]].restore(content)
+def _open(folder: Path, catalogue: Catalogue) -> Tuned:
     has_model = (folder / MODEL_FOLDER).is_dir()
     files = open_base(_base_of(folder))
-    setting = Setting(task, files.tokenizer, files.architecture, int(content["max_length"]))
-    form = catalogue.forms[content["form"]].restore(content, setting)
-    model: nn.Module = load_model(files, form.auto_class, task.labels)
+    form = _form(folder / PROMPT_FILE, files, catalogue)
+    model: nn.Module = load_model(files, form.auto_class, form.setting.task.labels)
     stages: list[Method] = []
     for path in sorted((folder / STAGES_FOLDER).glob("*-*")):
         method = catalogue.methods[path.name.split("-", 1)[1]](RunSettings())
         model = method.load(model, path)
         stages.append(method)
     return Tuned(model, form, stages, moved=has_model)
+
+
+def _form(file: Path, files: BaseFiles, catalogue: Catalogue) -> Form:
+    """The Form as prompt.yaml says it. People edit that file: RunError with what is wrong in it."""
+    try:
+        content = YAML(typ="base", pure=True).load(file.read_text(encoding="utf-8"))
+        task = catalogue.tasks[content["task"]].restore(content)
+        setting = Setting(task, files.tokenizer, files.architecture, int(content["max_length"]))
+        return catalogue.forms[content["form"]].restore(content, setting)
+    except (YAMLError, KeyError, TypeError, ValueError) as error:
+        raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error
 
 
 def _base_of(folder: Path) -> str:

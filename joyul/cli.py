@@ -30,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe went away
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, a file taken away: whatever nobody worded better
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        print(words("error", text=words("system_refused", reason=reason)), file=sys.stderr)
+        return 1
 
 
 def _run(arguments: list[str]) -> int:

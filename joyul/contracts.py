@@ -124,7 +124,9 @@ class Task(Protocol):
         ...
 
     @classmethod
-    def restore(cls, spec: Mapping[str, Any]) -> Self: ...
+    def restore(cls, spec: Mapping[str, Any]) -> Self:
+        """From what `spec` gave."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,9 @@ class Form(Protocol):
         """Tokens of each Example, cut to `max_length`; the target encoded where there is one."""
         ...
 
-    def collate(self, rows: Sequence[Row]) -> Batch: ...
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Rows as one padded batch, on the device."""
+        ...
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
         """The loss of each row, summed over its units: shape (rows,), with gradient, in float32."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,29 @@ def beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
-def write_text(path: Path, text: str) -> None:
-    """UTF-8 with plain line ends. Raises RunError where the disk refuses."""
+def write_file(path: Path, fill: Callable[[Path], None]) -> None:
+    """A file filled by `fill`, in folders that are made where they are missing. Raises RunError where the disk refuses."""
     temporary = beside(path)
     try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fill(temporary)
+        with open(temporary, "rb") as handle:
+            os.fsync(handle.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunError("cannot_write", where=str(path), reason=error.strerror or str(error)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 with line ends as they stand."""
+
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(text.encode("utf-8"))
+
+    write_file(path, fill)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -65,6 +77,11 @@ def check_free(out: Path) -> None:
     """Raise unless `out` can become a new folder: absent or empty, in a place that can be written to."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError("out_in_use", found=str(out), free=str(next_free(out)))
+    check_writable(out)
+
+
+def check_writable(out: Path) -> None:
+    """Raise RunError unless something can be written where `out` is to stand."""
     root = next(folder for folder in (out, *out.parents) if folder.exists())
     probe = beside(root / "probe")
     try:

@@ -10,12 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joyul import artifact
 from joyul.bases.anatomy import parameter_count
 from joyul.contracts import Example, Method, Prediction, Step
-from joyul.data.gather import Gathered
 from joyul.engine import device
 from joyul.engine.diagnose import diagnose
 from joyul.engine.evaluate import Evaluation, evaluate
@@ -24,6 +23,9 @@ from joyul.methods.chain import Data, Tuned, encode
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
 from joyul.report.page import RunFacts, card, render
+
+if TYPE_CHECKING:
+    from joyul.data.gather import Gathered
 
 PACKAGES = ("joyul", "torch", "transformers", "accelerate", "datasets", "safetensors", "tokenizers")
 

@@ -16,8 +16,8 @@ from joyul.contracts import Method, Step
 from joyul.data.gather import Gathered, gather
 from joyul.engine import device
 from joyul.engine.evaluate import Evaluation
+from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.kernels import fastest
-from joyul.engine.loop import NonFiniteLoss
 from joyul.errors import UsageError
 from joyul.files import check_free, next_free, write_text
 from joyul.messages import words

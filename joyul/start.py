@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -14,8 +15,7 @@ from joyul.bases.facts import Shape, cost, report_cut, report_language
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, load_model, open_base
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find
-from joyul.contracts import Form, Method, Row, Setting, Task
-from joyul.data.gather import Gathered
+from joyul.contracts import Example, Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device
 from joyul.engine.kernels import rates
@@ -28,6 +28,9 @@ from joyul.recipe.settings import RunSettings
 from joyul.recipe.stages import Sizes
 from joyul.tasks import TASKS
 
+if TYPE_CHECKING:
+    from joyul.data.gather import Gathered
+
 
 def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
     """The task with its labels: those given, or those of the training rows. Raises DataError."""
@@ -35,10 +38,24 @@ def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
     if name not in TASKS:
         raise DataError("task_not_built", task=name, rule=gathered.columns.rule if gathered else "", built=", ".join(TASKS))
     if settings.labels is not None:
-        return TASKS[name].learn(settings.labels).restore({"labels": settings.labels})
-    if gathered is None or not gathered.labelled:
+        if len(set(settings.labels)) < max(2, len(settings.labels)) or "" in settings.labels:
+            raise UsageError("labels_not_distinct", found=", ".join(map(repr, settings.labels)))
+        task = TASKS[name].learn(settings.labels).restore({"labels": settings.labels})
+    elif gathered is None or not gathered.labelled:
         raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()) if gathered else "")
-    return TASKS[name].learn([example.target for example in gathered.splits.train])
+    else:
+        task = TASKS[name].learn([example.target for example in gathered.splits.train])
+    if gathered is not None and gathered.labelled:
+        for examples in (gathered.splits.train, gathered.splits.valid, gathered.splits.test):
+            check_targets(task, examples or ())
+    return task
+
+
+def check_targets(task: Task, examples: Sequence[Example]) -> None:
+    """Refuse a target that the task does not have, by file and row, before any work. Raises DataError."""
+    for example in examples:
+        file, _, row = example.id.rpartition(":")
+        task.encode(example.target, f"{file}, row {row}")
 
 
 def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes) -> Tuned:
@@ -119,11 +136,17 @@ def _say_cost(
     longest = max(row.length for row in rows)
     tokens = sum(row.length for row in rows)
     piece = max(TOKEN_BUDGET[device().type], longest)
-    expected = cost(shape, moving, tokens, piece, longest, epochs, rates(shape.width)[precision])
+    expected = cost(shape, moving, tokens, piece, longest, epochs, _rate(shape.width, precision))
     notes.say(
         "facts", method=method, parameters=f"{shape.parameters:,}", moving=f"{moving:,}",
         memory=f"{expected.memory / 2**30:.1f}", minutes=f"{max(0.1, expected.seconds / 60):.1f}",
     )  # fmt: skip
+
+
+def _rate(width: int, precision: str) -> float:
+    """Operations a second; an arithmetic that this machine has not is slow, but not refused."""
+    measured = rates(width)
+    return measured.get(precision, measured["fp32"])
 
 
 def _shape(model: nn.Module) -> Shape:
@@ -139,5 +162,6 @@ def check_fits(tuned: Tuned, methods: Sequence[Method], labelled: bool) -> None:
     """Refuse before any long work: a method that does not fit, or one that needs labels where there are none."""
     for method in methods:
         fitting(method, tuned.form)
+        method.forms(tuned.form)  # looks at the templates
         if not labelled and method.moves(tuned.model):
             raise DataError("labels_needed", method=method.name)

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from joyul.artifact import Artifact, load
 from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Example, Prediction
@@ -19,12 +17,14 @@ from joyul.data.examples import Examples, drop_unusable
 from joyul.data.read import Table, read
 from joyul.engine.evaluate import evaluate as score
 from joyul.errors import DataError, UsageError
-from joyul.files import beside, write_lines, write_text
+from joyul.files import check_writable, write_file, write_lines, write_text
 from joyul.messages import words
 from joyul.methods.chain import encode
 from joyul.notes import Notes
+from joyul.recipe.grammar import read_recipe
 from joyul.recipe.settings import RunSettings
 from joyul.results import answer, scored
+from joyul.start import check_targets
 
 TABULAR = (".csv", ".tsv", ".xlsx")
 LINES = (".jsonl", ".ndjson")
@@ -32,13 +32,16 @@ ADDED = ("prediction", "score", "error")
 CHUNK = 2000  # rows predicted before they are let go
 
 
-def check_out(out: str, data: str, overwrite: bool) -> Path:
-    """The file to write. Raises UsageError for one that exists, for the input itself, and for an unknown suffix."""
+def check_out(out: str, data: str, overwrite: bool, suffixes: Sequence[str] = (*TABULAR, *LINES)) -> Path:
+    """The file to write. Raises UsageError for one that exists, for the input itself, and for another suffix."""
     path = Path(out)
-    if path.suffix.lower() not in (*TABULAR, *LINES):
-        raise UsageError("out_suffix", found=path.suffix, allowed=[*TABULAR, *LINES])
-    if path.exists() and (path.resolve() == Path(data).resolve() or not overwrite):
+    if path.suffix.lower() not in suffixes:
+        raise UsageError("out_suffix", found=path.suffix, allowed=suffixes)
+    if path.resolve() == Path(data).resolve():
+        raise UsageError("out_is_input", found=out)
+    if path.exists() and not overwrite:
         raise UsageError("file_exists", found=out)
+    check_writable(path.parent)
     return path
 
 
@@ -71,12 +74,13 @@ def predict_lines(artifact: Artifact, examples: Sequence[Example], notes: Notes)
 def _line(example: Example, prediction: Prediction | None) -> dict[str, Any]:
     if prediction is None:
         return {"id": example.id, "prediction": None, "score": None, "error": words("error_empty_text")}
-    return {"id": example.id, **answer(prediction)}
+    line = {"id": example.id, **answer(prediction)}
+    return line if prediction.value is not None else {**line, "error": words("error_no_number")}
 
 
 def input_roles(artifact: Artifact, table: Table, settings: RunSettings) -> dict[str, str]:
     """Which columns to read: those named, those of the training file, or those the rules find."""
-    trained = YAML(typ="base", pure=True).load((artifact.folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    trained = trained_columns(artifact)
     text = settings.text or _present(trained.get("text"), table)
     pair = settings.pair or _present(trained.get("pair"), table)
     if text is None and len(table.columns) == 1:
@@ -86,6 +90,11 @@ def input_roles(artifact: Artifact, table: Table, settings: RunSettings) -> dict
     if trained.get("pair") and "text_pair" not in roles:
         raise DataError("pair_missing", where=table.name, column=trained["pair"])
     return roles if trained.get("pair") else {"text": roles["text"]}
+
+
+def trained_columns(artifact: Artifact) -> dict[str, str]:
+    """What the recipe of the run says, the columns of its training file among it."""
+    return {item.key: item.value for item in read_recipe(artifact.folder / RECIPE_FILE)}
 
 
 def _present(column: str | None, table: Table) -> str | None:
@@ -126,15 +135,19 @@ def _cell(value: Any) -> Any:
 def _write_xlsx(out: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     try:
         from openpyxl import Workbook
+        from openpyxl.cell import WriteOnlyCell
+        from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     except ImportError as error:
         raise UsageError("xlsx_needs_openpyxl") from error
     book = Workbook(write_only=True)
     sheet = book.create_sheet("predictions")
     for row in (header, *rows):
-        sheet.append([_cell(value) for value in row])
-    temporary = beside(out)
-    book.save(temporary)
-    temporary.replace(out)
+        cells = [WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", str(_cell(value)))) if value else None for value in row]
+        for cell in cells:
+            if cell is not None:
+                cell.data_type = "s"  # text that opens with = is no formula
+        sheet.append(cells)
+    write_file(out, book.save)
 
 
 def evaluate(path: str | Path, notes: Notes | None = None, **settings: Any) -> dict[str, Any]:
@@ -145,14 +158,14 @@ def evaluate(path: str | Path, notes: Notes | None = None, **settings: Any) -> d
 def evaluate_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> dict[str, Any]:
     """Scores with intervals on the labelled rows of `data=`; predictions are written to `out=` where it is given."""
     assert settings.data is not None
-    out = check_out(settings.out, settings.data, settings.overwrite) if settings.out else None
+    out = check_out(settings.out, settings.data, settings.overwrite, LINES) if settings.out else None
     table = read(settings.data, notes=notes, encoding=settings.encoding)["train"]
     inputs = input_roles(artifact, table, settings)
     task = artifact.form.setting.task
-    trained = YAML(typ="base", pure=True).load((artifact.folder / RECIPE_FILE).read_text(encoding="utf-8"))
-    label = settings.label or _present(trained.get("label"), table)
+    label = settings.label or _present(trained_columns(artifact).get("label"), table)
     found = infer(table, task=task.name, text=inputs["text"], pair=inputs.get("text_pair"), label=label)
     examples = drop_unusable(Examples(table, {**inputs, "target": found.roles["target"]}), notes, need_target=True)
+    check_targets(task, examples)
     rows = encode(artifact.form, examples, notes)
     evaluation = score(artifact.tuned.model, artifact.form, rows, notes)
     if out is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from joyul.bases.source import RECIPE_FILE
-from joyul.errors import UsageError
+from joyul.errors import DataError, UsageError
 from joyul.messages import words
 from joyul.recipe.grammar import Call, Given
 from joyul.recipe.resolve import Recipe, resolve
@@ -50,9 +50,10 @@ def predict(call: Call) -> int:
     settings = resolve("predict", call.given).run
     notes, artifact = TerminalNotes(), load(folder)
     if settings.data is not None:
+        _at_most(1, call, "predict")
         lines = predict_file(artifact, settings, notes)
     else:
-        texts = texts or [line.rstrip("\r\n") for line in sys.stdin]
+        texts = texts or _standard_input()
         lines = predict_lines(artifact, [Example(str(n), {"text": text}) for n, text in enumerate(texts, 1)], notes)
     if "json" in call.flags:
         _print_json(call, {"predictions": lines})
@@ -68,6 +69,7 @@ def eval(call: Call) -> int:
     from joyul.use import evaluate_file
 
     settings = resolve("eval", call.given).run
+    _at_most(1, call, "eval")
     folder = _run_folder("eval", call)
     if settings.data is None:
         raise UsageError("eval_needs_data")
@@ -83,6 +85,7 @@ def init(call: Call) -> int:
     from joyul.recipe.template import TASKS, commented
 
     settings = resolve("init", call.given).run
+    _at_most(1, call, "init")
     if not call.positionals:
         raise UsageError("init_needs_task", tasks=", ".join(TASKS))
     text = commented(call.positionals[0])
@@ -98,6 +101,7 @@ def init(call: Call) -> int:
 def methods(call: Call) -> int:
     """List the stages."""
     resolve("methods", call.given)
+    _at_most(0, call, "methods")
     rows = [(name, info.text, ", ".join(info.takes) or "template") for name, info in STAGES.items()]
     if not _print_json(call, {"methods": [{"method": name, "moves": moves, "settings": takes} for name, moves, takes in rows]}):
         show_table((words("col_stage"), words("col_moves"), words("col_settings")), rows)
@@ -112,6 +116,7 @@ def env(call: Call) -> int:
     from joyul.results import versions
 
     resolve("env", call.given)
+    _at_most(0, call, "env")
     found = {**versions(), "device": describe(), "measured": str(cache_file())}
     if not _print_json(call, found):
         show_table(("", ""), list(found.items()))
@@ -128,8 +133,7 @@ def _print_json(call: Call, value: Mapping[str, Any]) -> bool:
 
 def _recipe(verb: str, call: Call) -> Recipe:
     """The recipe of a command line whose positional is a recipe file, a run folder (its recipe again), or a data file."""
-    if len(call.positionals) > 1:
-        raise UsageError("too_many_positionals", found=call.positionals[1], verb=verb)
+    _at_most(1, call, verb)
     path = call.positionals[0] if call.positionals else None
     if path is None:
         return resolve(verb, call.given)
@@ -138,6 +142,19 @@ def _recipe(verb: str, call: Call) -> Recipe:
     if (Path(path) / RECIPE_FILE).is_file():
         return resolve(verb, call.given, recipe_file=str(Path(path) / RECIPE_FILE))
     return resolve(verb, [Given("data", path), *call.given])
+
+
+def _at_most(count: int, call: Call, verb: str) -> None:
+    """Refuse words that nobody would read."""
+    if len(call.positionals) > count:
+        raise UsageError("too_many_positionals", found=call.positionals[count], verb=verb)
+
+
+def _standard_input() -> list[str]:
+    try:
+        return [line.rstrip("\r\n") for line in sys.stdin]
+    except UnicodeDecodeError as error:
+        raise DataError("input_undecodable", encoding=error.encoding) from error
 
 
 def _run_folder(verb: str, call: Call) -> str:

@@ -19,7 +19,7 @@ TEXTS = [
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-def tokenizer(pad_token: str | None = "[PAD]") -> PreTrainedTokenizerFast:
+def tokenizer(pad_token: str | None = "[PAD]", types: bool = False) -> PreTrainedTokenizerFast:
     """A word-level tokenizer trained on TEXTS, with BERT's frame of special tokens."""
     core = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     core.normalizer = normalizers.Lowercase()
@@ -32,6 +32,7 @@ def tokenizer(pad_token: str | None = "[PAD]") -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=core, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",
         pad_token=pad_token, eos_token="[SEP]", bos_token="[CLS]", model_max_length=64,
+        model_input_names=["input_ids", "attention_mask", *(["token_type_ids"] if types else [])],
     )  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
         "bart": (transformers.BartConfig, {
             "d_model": WIDTH, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
             "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 80, "decoder_start_token_id": 2,
-            "forced_eos_token_id": None,
+            "forced_eos_token_id": None, "dropout": 0.0, "init_std": 0.1,
         }),
     }  # fmt: skip
     cls, sizes = kinds[architecture]
@@ -58,7 +59,7 @@ def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
 
 def save(folder: Path, architecture: str = "bert", auto_class: str = "AutoModel", seed: int = 0, **changes: Any) -> str:
     """A random model and its tokenizer as a folder that `base=` takes."""
-    words = tokenizer(None if architecture in ("gpt2", "llama") else "[PAD]")
+    words = tokenizer(None if architecture in ("gpt2", "llama") else "[PAD]", types=architecture == "bert")
     torch.manual_seed(seed)
     model = getattr(transformers, auto_class).from_config(config(architecture, len(words), **changes))
     model.save_pretrained(folder)

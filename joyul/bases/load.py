@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
@@ -70,6 +71,8 @@ def open_base(base: str) -> BaseFiles:
         tokenizer = AutoTokenizer.from_pretrained(source.path, **options)
     except (OSError, ValueError, KeyError) as error:
         raise _unusable(source, error) from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes an empty one where there are no files
+        raise BaseModelError("base_without_tokenizer", found=source.path)
     if tokenizer.pad_token is None:  # GPT-2 and its kin have none; attention masks make the choice harmless
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
     tokenizer.padding_side = "right"
@@ -91,12 +94,16 @@ def load_model(
 ) -> PreTrainedModel:
     """The weights in fp32 under the head that `auto_class` names; new parts are drawn from `seed`. Raises BaseModelError."""
     config = _configured(files, labels, dropout)
+    if files.source.local and not any(Path(files.source.path).glob("*.safetensors")):
+        raise BaseModelError("base_without_safetensors", found=files.source.path)
     torch.manual_seed(seed)
     try:
         model = getattr(transformers, auto_class).from_pretrained(
             files.source.path, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False,
             local_files_only=files.source.local or offline(), ignore_mismatched_sizes=True,
         )  # fmt: skip
+    except SafetensorError as error:
+        raise BaseModelError("base_weights_broken", found=files.source.path, reason=error) from error
     except (OSError, ValueError) as error:
         raise _unusable(files.source, error) from error
     if labels and files.labels and files.labels != tuple(labels) and len(files.labels) == len(labels):

@@ -27,6 +27,7 @@ class Source:
 
     @property
     def local(self) -> bool:
+        """Whether it can be loaded without network."""
         return self.kind != "hub"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from joyul.compare.protocol import Comparison
 from joyul.messages import words
 from joyul.report.units import count, duration, size
 from joyul.terminal import messages, results, show_table, with_interval
+
+if TYPE_CHECKING:
+    from joyul.compare.protocol import Comparison
 
 
 def show_row(row: dict[str, Any]) -> None:

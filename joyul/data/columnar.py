@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Audio, ClassLabel, Dataset, Features, Image, LargeList, List
 
-from joyul.data.table import BATCH_ROWS, Cell, Table, keep
-from joyul.data.values import as_cell, as_text
+from joyul.data.table import BATCH_ROWS, Table, keep
+from joyul.data.values import Cell, as_cell, as_text
 from joyul.errors import DataError, listing
 from joyul.notes import Notes
 

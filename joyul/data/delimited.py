@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TextIO
 
 from joyul.data.encodings import TextFile
+from joyul.data.header import RAGGED_SHOWN, header, ragged
 from joyul.data.table import Table, keep
-from joyul.errors import DataError, listing
-from joyul.messages import words
+from joyul.errors import DataError
 from joyul.notes import Notes
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 100
-RAGGED_SHOWN = 5
 csv.field_size_limit(1 << 30)  # Python stops at 131,072 characters; a row may hold a whole book
 
 
@@ -29,27 +28,6 @@ def read_delimited(file: TextFile, notes: Notes, delimiter: str | None = None) -
         names = next(row for _, row in lines if not _blank(row))
         columns = header(names, file.name, notes)
         return keep(file.name, columns, _rows(lines, len(columns), file.name), notes)
-
-
-def header(names: Sequence[str], file: str, notes: Notes) -> list[str]:
-    """Column names without white space and byte order marks, named where empty. Refuses the same name twice."""
-    clean = [name.replace("\ufeff", "").strip() for name in names]
-    if any(after != before for before, after in zip(names, clean, strict=True)):
-        notes.say("read_header_stripped", file=file, columns=listing(clean))
-    columns = [name or f"column_{place}" for place, name in enumerate(clean, 1)]
-    if "" in clean:
-        notes.say("read_header_named", file=file, columns=listing(set(columns) - set(clean)))
-    twice = {name: [place for place, other in enumerate(columns, 1) if other == name] for name in columns}
-    for name, places in twice.items():
-        if len(places) > 1:
-            raise DataError("read_header_twice", where=file, column=name, places=listing(places))
-    return columns
-
-
-def ragged(file: str, rows: Sequence[tuple[int, int, int]], width: int) -> DataError:
-    """The refusal of rows, given as (row, line, fields), that have not `width` fields."""
-    shown = ", ".join(words("read_ragged_row", row=row, line=line, fields=fields) for row, line, fields in rows)
-    return DataError("read_ragged", where=file, rows=shown, width=width)
 
 
 def choose_delimiter(lines: Sequence[str]) -> str:

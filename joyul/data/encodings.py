@@ -38,9 +38,11 @@ class TextFile:
 
     @property
     def name(self) -> str:
+        """The name of the file, without its folder."""
         return self.path.name
 
     def open(self, newline: str | None = None) -> TextIO:
+        """A stream of its text; `newline` as in the built-in `open`."""
         return self.path.open(encoding=self.encoding, newline=newline)
 
 

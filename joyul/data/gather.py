@@ -25,6 +25,7 @@ class Gathered:
 
     @property
     def labelled(self) -> bool:
+        """Whether there is a target column."""
         return "target" in self.columns.roles
 
 

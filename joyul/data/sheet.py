@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from joyul.data.delimited import RAGGED_SHOWN, header, ragged
+from joyul.data.header import RAGGED_SHOWN, header, ragged
 from joyul.data.table import Table, keep
 from joyul.data.values import as_text
 from joyul.errors import DataError, listing

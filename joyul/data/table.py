@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
 
+from joyul.data.values import Cell
 from joyul.errors import DataError
 from joyul.notes import Notes
 
@@ -28,8 +29,6 @@ BATCH_CHARACTERS = 1 << 24  # rows of a million characters must not add up to te
 UNFIT = re.compile("[\x00\ud800-\udfff]")  # no tokenizer, and partly no file, takes these
 TEXT, TEXTS = pa.string(), pa.list_(pa.string())
 _serial = itertools.count()
-
-Cell = str | list[str | None] | None
 
 
 @dataclass(frozen=True, eq=False)

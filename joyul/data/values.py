@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from joyul.data.table import Cell
+Cell = str | list[str | None] | None  # what a table holds
 
 
 class Lexeme(str):

@@ -12,6 +12,7 @@ from torch import nn
 from joyul.contracts import Form, Prediction, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import device
+from joyul.engine.finite import require_finite
 from joyul.notes import Notes
 
 
@@ -29,16 +30,20 @@ def predict(
         pieces = cut(rows, TOKEN_BUDGET[device().type], most)
         for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
             found |= zip(map(id, piece), read(form.collate(piece)), strict=True)
+    (notes or Notes()).rows("rows_without_answer", [row.id for row in rows if found[id(row)].value is None])
     return [found[id(row)] for row in rows]
 
 
 def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> float:
-    """Loss over all units of `rows`, dropout off."""
+    """Loss over all units of `rows`, dropout off. Raises NonFiniteLoss, naming the rows."""
     model.eval()
+    summed = 0.0
     with torch.no_grad():
-        pieces = cut(rows, TOKEN_BUDGET[device().type], most)
-        summed = sum(form.losses(model, form.collate(piece)).sum().item() for piece in pieces)
-    return float(summed) / sum(row.units for row in rows)
+        for piece in cut(rows, TOKEN_BUDGET[device().type], most):
+            losses = form.losses(model, form.collate(piece))
+            require_finite(losses, piece)
+            summed += losses.sum().item()
+    return summed / sum(row.units for row in rows)
 
 
 @dataclass(frozen=True)

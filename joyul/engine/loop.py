@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from joyul.contracts import Form, ParameterGroup, Row, Step
 from joyul.engine.batches import TOKEN_BUDGET, cut, per_epoch, updates
 from joyul.engine.device import accelerator, device, memory
+from joyul.engine.finite import NonFiniteLoss, require_finite
 from joyul.engine.freeze import move_only, training_mode
 from joyul.engine.optimise import optimizer, scheduler
-from joyul.errors import RunError, listing
+from joyul.errors import listing
 
 Evaluate = Callable[[], Mapping[str, float]]
 
@@ -43,10 +44,6 @@ class Plan:
     def updates(self, rows: int) -> int:
         """Updates in all over `rows` training rows, at least one."""
         return max(1, round(self.epochs * per_epoch(rows, self.batch_size)))
-
-
-class NonFiniteLoss(RunError):
-    """A loss or gradient became infinite or NaN; no weight was changed in that step."""
 
 
 def train(
@@ -113,17 +110,11 @@ def _accumulate(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -
         with torch.autocast(device().type, torch.bfloat16, enabled=plan.precision == "bf16"):
             losses = form.losses(model, form.collate(piece), plan.label_smoothing)
         weights = torch.tensor([row.weight for row in piece], device=losses.device)
-        _require_finite(losses, piece)
+        require_finite(losses, piece)
         loss = (losses.float() * weights).sum() / total
         accelerator().backward(loss)
         summed += loss.item()
     return summed
-
-
-def _require_finite(losses: Tensor, rows: Sequence[Row]) -> None:
-    finite = torch.isfinite(losses.detach()).tolist()
-    if not all(finite):
-        raise NonFiniteLoss("loss_not_finite", rows=listing(row.id for row, fine in zip(rows, finite, strict=True) if not fine))
 
 
 def _clip(parameters: Sequence[nn.Parameter], longest: float, rows: Sequence[Row]) -> float:

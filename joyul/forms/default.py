@@ -61,4 +61,5 @@ class Default:
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
+        check(spec["template"], required="text", allowed=("text", "text_pair"))
         return cls(setting, spec["template"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,12 +71,17 @@ def label_losses(logits: Tensor, targets: Tensor | None, label_smoothing: float)
 
 
 def label_predictions(logits: Tensor, labels: Sequence[str], most_listed: int = 20) -> list[Prediction]:
-    """The likeliest label of each row with its probability; all probabilities where there are few labels."""
+    """The likeliest label of each row with its probability; all probabilities where there are few labels.
+
+    A row whose probabilities are no numbers has no answer.
+    """
     probabilities = logits.float().softmax(dim=-1).cpu()
     best = probabilities.argmax(dim=-1).tolist()
     listed = len(labels) <= most_listed
     rows: list[list[Any]] = probabilities.tolist()
     return [
         Prediction(labels[top], values[top], dict(zip(labels, values, strict=True)) if listed else None)
+        if math.isfinite(values[top])
+        else Prediction(None)
         for top, values in zip(best, rows, strict=True)
     ]

@@ -90,4 +90,5 @@ class Similarity:
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
+        check(spec["template"], required="label", allowed=("label",))
         return cls(setting, spec["template"], dict(spec.get("words", {})))

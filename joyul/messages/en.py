@@ -143,6 +143,14 @@ ENGLISH = {
     "base_folder_without_config": "{found} is a folder without config.json: neither a model nor a run.",
     "base_missing": "there is no base {found!r}. Known here: {allowed}.",
     "base_unusable": "the model in {found} cannot be used: {reason}",
+    "base_without_tokenizer": "{found} holds no tokenizer (tokenizer.json). Copy its files from where the model came from.",
+    "base_without_safetensors": (
+        "{found} holds no weights as .safetensors. Pickled ones (.bin, .pt) can run code when opened, so Joyul never opens "
+        "them: save the model again with transformers (save_pretrained)."
+    ),
+    "base_weights_broken": (
+        "the weights in {found} cannot be read ({reason}): the file is cut off, or only a Git LFS pointer. Download it again."
+    ),
     "base_unreachable": (
         "{found!r} is no folder here and could not be had from the hub ({reason}). Local bases: "
         "{allowed}. Without network, give a folder or base=starter."
@@ -180,6 +188,7 @@ ENGLISH = {
     ),
     "facts_nothing_moves": "{method}: {parameters} parameters, none of them moves",
     # forms, tasks, methods
+    "labels_not_distinct": "labels= takes two or more different labels, none of them empty, but was given {found}.",
     "one_class": "classify needs at least two labels, but every row has {found!r}.",
     "unknown_label": "label {found!r} is not one of {allowed}.",
     "no_target": (
@@ -221,6 +230,7 @@ ENGLISH = {
         "the gradient is not finite in an update with rows {rows}. Lower learning_rate, or look at these "
         "rows."
     ),
+    "rows_without_answer": "the model gives no number for {count} rows, so they have no answer: {rows}.",
     "diagnosis_no_validation": (
         "There were no validation rows, so the last state was kept and overfitting cannot be seen. Give "
         "valid=."
@@ -240,13 +250,17 @@ ENGLISH = {
     "cannot_write": "cannot be written: {reason}.",
     "out_in_use": "{found} already holds something. Take another name (out={free}), or remove it.",
     "file_exists": "{found} exists already and is kept. Take another out=, or add overwrite=yes.",
+    "out_is_input": "{found} is the input itself, which is never written over. Take another out=.",
     "out_suffix": "out= must end in one of {allowed}, not {found!r}.",
     "not_a_run": "{found} is not a run folder (no recipe.yaml). Runs here: {allowed}.",
+    "prompt_broken": "this is not a Form as Joyul writes it ({reason}). Undo the edit, or run the recipe.yaml beside it again.",
     "run_not_ended": "this run did not end, so there is no result to open. Run its recipe.yaml again.",
     "run_stopped": "{reason} The run was stopped; the last good state is in {folder}.",
     "data_needed": "which rows? Give data=FILE, or labels=a,b with method=prompt for zero-shot.",
     "empty_text": "the text is empty.",
     "error_empty_text": "empty text",
+    "error_no_number": "the model gives no number",
+    "input_undecodable": "standard input is not {encoding}. Convert it, or put it in a file: data=FILE is read in any encoding.",
     "pair_missing": (
         "this result reads pairs; the second text (column {column!r} in training) is missing. Name it "
         "with pair=."
@@ -395,6 +409,7 @@ ENGLISH = {
     ),
     # terminal
     "error": "joyul: {text}",
+    "system_refused": "the system refused: {reason}.",
     "interrupted": "joyul: stopped by you.",
     "help_front": (
         "[bold]Joyul[/] (조율): adapt a pre-trained model by fine-tuning, by prompt-tuning, or by both, "
@@ -430,7 +445,7 @@ ENGLISH = {
     "line_epoch": "epoch {epoch}: loss {loss}, validation loss {valid_loss}, {scores}",
     "no_test_rows": "No test rows: these are validation scores, by which the state was chosen.",
     "run_saved": "Saved in {folder} (report.html shows the curves). Next:  joyul predict {folder} \"a text\"",
-    "too_many_positionals": "joyul {verb} takes one positional; {found!r} is too many. Settings are key=value.",
+    "too_many_positionals": "{found!r} is one word too many for joyul {verb} here. Settings are key=value.",
     "run_folder_needed": "which result? joyul {verb} RUN ...",
     "eval_needs_data": "on which rows? joyul eval RUN data=FILE",
     "init_needs_task": "for which task? joyul init TASK (tasks: {tasks})",

@@ -129,6 +129,14 @@ KOREAN = {
     "base_folder_without_config": "{found} 폴더에 config.json이 없습니다. 모델도 실행 결과도 아닙니다.",
     "base_missing": "{found!r} 모델이 없습니다. 여기 있는 것: {allowed}.",
     "base_unusable": "{found}의 모델을 쓸 수 없습니다: {reason}",
+    "base_without_tokenizer": "{found}에 토크나이저(tokenizer.json)가 없습니다. 모델을 가져온 곳에서 그 파일들도 복사해 주세요.",
+    "base_without_safetensors": (
+        "{found}에 .safetensors 가중치가 없습니다. 피클로 저장한 것(.bin, .pt)은 열 때 코드를 실행할 수 있어 Joyul은 열지 "
+        "않습니다. transformers로 다시 저장해 주세요 (save_pretrained)."
+    ),
+    "base_weights_broken": (
+        "{found}의 가중치를 읽을 수 없습니다 ({reason}). 파일이 잘렸거나 Git LFS 포인터입니다. 다시 내려받아 주세요."
+    ),
     "base_unreachable": (
         "{found!r}은(는) 여기 있는 폴더가 아니고 허브에서도 받을 수 없었습니다 ({reason}). 여기 있는 모델: {allowed}. 네트워크가 없으면 폴더나 "
         "base=starter를 주세요."
@@ -148,6 +156,7 @@ KOREAN = {
     "facts": "{method}: 매개변수 {parameters}개 가운데 {moving}개가 움직임. 메모리 약 {memory} GB, 약 {minutes}분",
     "facts_nothing_moves": "{method}: 매개변수 {parameters}개, 움직이는 것 없음",
     # forms, tasks, methods
+    "labels_not_distinct": "labels=에는 비어 있지 않은 서로 다른 라벨이 둘 이상 필요하지만 받은 것은 {found}입니다.",
     "one_class": "분류에는 라벨이 둘 이상 필요하지만 모든 행이 {found!r}입니다.",
     "unknown_label": "라벨 {found!r}은(는) {allowed} 가운데 하나가 아닙니다.",
     "no_target": "정답 열을 찾지 못했습니다 (쓰인 열: {columns}). label=열이름으로 알려 주거나, 제로샷이면 labels=a,b 와 method=prompt를 주세요.",
@@ -172,6 +181,7 @@ KOREAN = {
     "predicting": "예측",
     "loss_not_finite": "손실이 유한하지 않은 행: {rows}. learning_rate를 낮추거나 이 행들을 살펴보세요.",
     "gradient_not_finite": "그래디언트가 유한하지 않은 갱신의 행: {rows}. learning_rate를 낮추거나 이 행들을 살펴보세요.",
+    "rows_without_answer": "모델이 {count}개 행에 수를 내지 못해 답이 없습니다: {rows}.",
     "diagnosis_no_validation": "검증 행이 없어 마지막 상태를 남겼고 과적합을 볼 수 없습니다. valid=를 주세요.",
     "diagnosis_not_learned": (
         "배운 것이 없습니다. 가장 좋은 검증 점수 {score}이(가) 늘 가장 흔한 답을 주는 것({baseline})보다 높지 않습니다. 더 높은 learning_rate, "
@@ -187,13 +197,17 @@ KOREAN = {
     "cannot_write": "쓸 수 없습니다: {reason}.",
     "out_in_use": "{found}에 이미 무언가 있습니다. 다른 이름(out={free})을 쓰거나 지워 주세요.",
     "file_exists": "{found} 파일이 이미 있어 그대로 두었습니다. 다른 out=을 쓰거나 overwrite=yes를 더하세요.",
+    "out_is_input": "{found}은(는) 입력 파일이라 덮어쓰지 않습니다. 다른 out=을 쓰세요.",
     "out_suffix": "out=의 끝은 {allowed} 가운데 하나여야 합니다 ({found!r} 아님).",
     "not_a_run": "{found}은(는) 실행 폴더가 아닙니다 (recipe.yaml 없음). 여기 있는 실행: {allowed}.",
+    "prompt_broken": "Joyul이 쓴 형식이 아닙니다 ({reason}). 고친 것을 되돌리거나 옆에 있는 recipe.yaml을 다시 실행해 주세요.",
     "run_not_ended": "끝나지 않은 실행이라 열 결과가 없습니다. recipe.yaml을 다시 실행해 주세요.",
     "run_stopped": "{reason} 실행을 멈췄고, 마지막 좋은 상태가 {folder}에 있습니다.",
     "data_needed": "어떤 데이터입니까? data=파일을 주거나, 제로샷이면 labels=a,b 와 method=prompt를 주세요.",
     "empty_text": "글이 비어 있습니다.",
     "error_empty_text": "빈 글",
+    "error_no_number": "모델의 답이 수가 아님",
+    "input_undecodable": "표준 입력이 {encoding}이(가) 아닙니다. 변환하거나 파일에 담아 주세요. data=파일은 어떤 인코딩이든 읽습니다.",
     "pair_missing": "문장 쌍을 읽는 결과인데 두 번째 글(학습 때의 열 {column!r})이 없습니다. pair=로 알려 주세요.",
     "predictions_written": "예측 {count}개를 {out}에 썼습니다",
     "xlsx_needs_openpyxl": "xlsx 파일에는 openpyxl이 필요합니다. 입력: pip install 'joyul[files]'",
@@ -337,6 +351,7 @@ KOREAN = {
     ),
     # terminal
     "error": "joyul: {text}",
+    "system_refused": "시스템이 거절했습니다: {reason}.",
     "interrupted": "joyul: 사용자가 멈췄습니다.",
     "help_front": "[bold]조율[/] (Joyul): 사전 학습 모델을 파인튜닝, 프롬프트 튜닝, 또는 둘 다로 맞추고, 내 데이터에서 무엇이 나은지 봅니다.",
     "help_grammar": (
@@ -365,7 +380,7 @@ KOREAN = {
     "line_epoch": "에폭 {epoch}: 손실 {loss}, 검증 손실 {valid_loss}, {scores}",
     "no_test_rows": "시험 행이 없습니다. 이 점수는 상태를 고르는 데 쓰인 검증 점수입니다.",
     "run_saved": "{folder}에 저장했습니다 (곡선은 report.html). 다음:  joyul predict {folder} \"글\"",
-    "too_many_positionals": "joyul {verb}은(는) 위치 인자를 하나만 받습니다. {found!r}은(는) 남습니다. 설정은 key=value로 씁니다.",
+    "too_many_positionals": "여기서 joyul {verb}에 {found!r}은(는) 남는 말입니다. 설정은 key=value로 씁니다.",
     "run_folder_needed": "어느 결과입니까? joyul {verb} RUN ...",
     "eval_needs_data": "어떤 데이터로 채점합니까? joyul eval RUN data=파일",
     "init_needs_task": "어떤 과제입니까? joyul init TASK (과제: {tasks})",

@@ -28,10 +28,12 @@ class Stage:
 
     @property
     def info(self) -> StageInfo:
+        """Its row of the table of stages."""
         return STAGES[self.method]
 
     @property
     def settled(self) -> StageSettings:
+        """Its settings, checked."""
         return StageSettings(**self.values)
 
     def settle(self, sizes: Sizes) -> StageSettings:

@@ -72,6 +72,8 @@ def read_recipe(path: str | Path) -> list[Given]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
         node = YAML(typ="base", pure=True).compose(text)
+    except FileNotFoundError as error:
+        raise UsageError("read_missing", where=str(path), found=name, allowed=_recipes_near(Path(path))) from error
     except OSError as error:
         raise UsageError("recipe_unreadable", where=str(path), reason=error.strerror) from error
     except UnicodeDecodeError as error:
@@ -84,6 +86,10 @@ def read_recipe(path: str | Path) -> list[Given]:
     if not isinstance(node, MappingNode):
         raise UsageError("recipe_not_mapping", where=name)
     return [_given(name, key, value) for key, value in node.value if not _empty(value)]
+
+
+def _recipes_near(path: Path) -> list[str]:
+    return sorted(other.name for other in path.parent.glob("*.y*ml"))
 
 
 def _empty(node: Node) -> bool:

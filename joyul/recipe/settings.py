@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from joyul.messages import language
 
@@ -25,6 +26,7 @@ class Doc:
 
     @property
     def text(self) -> str:
+        """Its words in the language in use."""
         return self.ko if language() == "ko" else self.en
 
 
@@ -33,7 +35,10 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if value.startswith("["):
-        return YAML(typ="base", pure=True).load(value)
+        try:
+            return YAML(typ="base", pure=True).load(value)
+        except YAMLError as error:
+            raise ValueError(str(error)) from error
     return [item.strip() for item in value.split(",")]
 
 

@@ -1,7 +1,8 @@
 """What each stage is, which settings it takes, and its defaults by model width and number of rows: one literal table.
 
 The classes that do the work stand in `joyul/methods/`; this table holds no code of theirs, so that help stays fast.
-Sources of the defaults: LOG.md (measured on `starter`), the BERT paper (2e-5 to 5e-5 at width 768). The table by width and rows: `docs/reference.md`.
+Sources of the defaults: LOG.md (measured on `starter`), the BERT paper (2e-5 to 5e-5 at width 768).
+The table by width and rows: `docs/reference.md`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class StageInfo:
 
     @property
     def text(self) -> str:
+        """What moves, in the language in use."""
         return self.ko if language() == "ko" else self.en
 
 

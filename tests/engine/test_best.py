@@ -1,0 +1,59 @@
+"""Best state, early stopping, diagnosis."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from joyul.contracts import ParameterGroup, Step
+from joyul.engine.best import Best
+from joyul.engine.diagnose import diagnose
+from joyul.engine.freeze import move_only, training_mode
+
+
+def step(number: int, valid: tuple[float, float] | None = None, loss: float = 1.0) -> Step:
+    scores = None if valid is None else {"accuracy": valid[0], "loss": valid[1]}
+    return Step(number, 1, "full", "update", 1, 1, 0.1, 1, loss=loss, epoch=float(number), valid=scores)
+
+
+def test_the_best_state_comes_back_and_patience_ends() -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    best = Best([ParameterGroup("all", {"weight": weight})], "accuracy", patience=2)
+    stops = []
+    for number, valid in enumerate([(0.5, 1.0), (0.7, 0.9), (0.7, 0.8), (0.6, 0.7), (0.7, 0.85)], start=1):
+        weight.data.fill_(number)
+        stops.append(best.read(step(number, valid)))
+    assert stops == [False, False, False, False, True]
+    best.restore()
+    assert weight.item() == 3.0, "between equal scores the lower loss wins"
+
+
+def test_without_validation_the_last_state_stays() -> None:
+    weight = nn.Parameter(torch.ones(1))
+    best = Best([ParameterGroup("all", {"weight": weight})], "accuracy", patience=1)
+    assert not best.read(step(1))
+    weight.data.fill_(5)
+    best.restore()
+    assert weight.item() == 5.0
+
+
+def test_only_what_moves_trains() -> None:
+    """A frozen block keeps its dropout off; a dropout beside what moves is on."""
+    frozen = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+    model = nn.Sequential(frozen, nn.Dropout(0.5), nn.Linear(2, 2))
+    move_only(model, [ParameterGroup("head", dict(model[2].named_parameters()))])
+    training_mode(model)
+    assert [parameter.requires_grad for parameter in model.parameters()] == [False, False, True, True]
+    assert (frozen.training, frozen[1].training, model[1].training, model[2].training) == (False, False, True, True)
+
+
+def test_diagnosis_says_what_the_curves_say() -> None:
+    falling = [step(n, (0.8, 1.0 - 0.1 * n), loss=1.0 - 0.1 * n) for n in range(1, 5)]
+    assert diagnose([*falling[:-1], step(4, (0.9, 0.5), 0.6)], "accuracy", 0.5).startswith("Still improving when it ended")
+    rising = [step(1, (0.8, 0.5), 0.6), step(2, (0.82, 0.4), 0.4), step(3, (0.81, 0.5), 0.2), step(4, (0.8, 0.7), 0.1)]
+    assert diagnose(rising, "accuracy", 0.5).startswith("Overfitting since epoch 2")
+    assert "epoch 2 was kept" in diagnose(rising, "accuracy", 0.5)
+    assert diagnose([step(1, (0.5, 0.7)), step(2, (0.5, 0.7))], "accuracy", 0.52).startswith("Nothing was learned")
+    assert diagnose([step(1)], "accuracy", None).startswith("There were no validation rows")
+    assert diagnose([step(1, (0.8, 0.5)), step(2, (0.9, 0.4)), step(3, (0.9, 0.41))], "accuracy", 0.5).startswith("Trained well")
+    assert diagnose([], "accuracy", None) == ""

@@ -1,0 +1,110 @@
+"""Forms against plain transformers and against cases worked by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+from transformers import AutoModel, AutoModelForSequenceClassification
+
+from joyul.bases.load import load_model, open_base
+from joyul.contracts import Example, Setting
+from joyul.errors import UsageError
+from joyul.forms.default import Default
+from joyul.forms.similarity import Similarity
+from joyul.forms.template import check, fill, slots
+from joyul.tasks.classify import Classify
+from tests import tiny
+
+
+def setting(folder: str, max_length: int = 32) -> Setting:
+    files = open_base(folder)
+    return Setting(Classify(("bad", "good")), files.tokenizer, files.architecture, max_length)
+
+
+def test_default_equals_plain_transformers(base: str) -> None:
+    form = Default(setting(base))
+    model = load_model(open_base(base), form.auto_class, ("bad", "good")).eval()
+    plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=2).eval()
+    plain.load_state_dict(model.state_dict())
+    texts = ["a good film", "the plot is dull and bad from the start"]
+    rows = form.encode([Example(str(n), {"text": text}, "good") for n, text in enumerate(texts)])
+    batch = form.collate(rows)
+    with torch.no_grad():
+        logits = plain(**form.setting.tokenizer(texts, return_tensors="pt", padding=True)).logits
+        losses = form.losses(model, batch, label_smoothing=0.1)
+        answers = form.reader(model)(batch)
+    expected = functional.cross_entropy(logits, torch.tensor([1, 1]), reduction="none", label_smoothing=0.1)
+    assert torch.allclose(losses, expected, atol=1e-6)
+    assert [answer.scores["good"] for answer in answers if answer.scores] == pytest.approx(logits.softmax(-1)[:, 1].tolist(), abs=1e-6)
+
+
+def test_pairs_go_in_as_pairs_and_templates_around_the_text(base: str) -> None:
+    form = Default(setting(base))
+    pair = Example("1", {"text": "a good film", "text_pair": "the plot is dull"})
+    words = form.setting.tokenizer
+    assert form.encode([pair])[0].tokens["input_ids"] == words("a good film", "the plot is dull")["input_ids"]
+    assert 1 in form.encode([pair])[0].tokens["token_type_ids"]
+    wrapped = form.with_template("the cast is {text}")
+    assert wrapped.encode([pair])[0].tokens["input_ids"] == words("the cast is a good film", "the plot is dull")["input_ids"]
+    joined = form.with_template("{text} and {text_pair}")
+    assert joined.encode([pair])[0].tokens["input_ids"] == words("a good film and the plot is dull")["input_ids"]
+
+
+def test_cut_and_unknown_tokens_are_counted(base: str) -> None:
+    row = Default(setting(base, max_length=6)).encode([Example("1", {"text": "the film zzz was yyy and good to watch"})])[0]
+    assert (row.length, row.cut) == (6, 5)
+    assert row.unknown == 1, "of the four words that are left"
+
+
+def test_similarity_by_hand(base: str) -> None:
+    """Mean over real tokens, at length 1, times 20: computed one text at a time, without padding."""
+    form = Similarity(setting(base), template="the film is {label}", words_of={"bad": "dull"})
+    assert form.prompts() == ["the film is dull", "the film is good"]
+    model = AutoModel.from_pretrained(base).eval()
+
+    def embed(text: str) -> torch.Tensor:
+        states = model(**form.setting.tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+        return functional.normalize(states.mean(0), dim=0)
+
+    texts = ["a fine story told well", "bad"]
+    rows = form.encode([Example(str(n), {"text": text}, "good") for n, text in enumerate(texts)])
+    with torch.no_grad():
+        expected = torch.stack([20 * torch.stack([embed(text) @ embed(prompt) for prompt in form.prompts()]) for text in texts])
+        answers = form.reader(model)(form.collate(rows))
+        losses = form.losses(model, form.collate(rows))
+    assert torch.allclose(losses, functional.cross_entropy(expected, torch.tensor([1, 1]), reduction="none"), atol=1e-4)
+    found = [[answer.scores["bad"], answer.scores["good"]] for answer in answers if answer.scores]
+    assert torch.allclose(torch.tensor(found), expected.softmax(-1), atol=1e-5)
+
+
+def test_forms_are_restored_from_what_they_write(base: str) -> None:
+    for form in (Default(setting(base), "{text} is it"), Similarity(setting(base), "a {label} film", {"bad": "dull"})):
+        assert type(form).restore(form.spec(), form.setting).spec() == form.spec()
+
+
+def test_forms_say_what_they_do_not_fit(tmp_path: Path) -> None:
+    gpt2 = open_base(tiny.save(tmp_path / "g", "gpt2")).architecture
+    task = Classify(("a", "b"))
+    assert Default.why_not(task, gpt2) is None
+    assert "decoder" in (Similarity.why_not(task, gpt2) or "")
+    assert "encoder-decoder" in (Default.why_not(task, "encoder-decoder") or "")
+
+
+def test_templates() -> None:
+    assert slots("{{no}} {text} and {label}") == ["text", "label"]
+    assert fill("{{no}} {text}!", {"text": "{label} {{x}}"}) == "{no} {label} {{x}}!", "text that fills a slot stays text"
+    for broken in ("{text", "text}", "{}", "{te xt}"):
+        with pytest.raises(UsageError, match="brace"):
+            slots(broken)
+    with pytest.raises(UsageError, match="Did you mean 'text'"):
+        check("{txet}", "text", ("text", "text_pair"))
+    with pytest.raises(UsageError, match=r"has no slot \{text\}"):
+        check("nothing", "text", ("text",))
+
+
+def test_equal_label_prompts_are_refused(base: str) -> None:
+    with pytest.raises(UsageError, match="same prompt"):
+        Similarity(setting(base), words_of={"bad": "good"}).prompts()
