@@ -29,7 +29,7 @@ RUN_FILES = {
     "predictions.jsonl": "one test row a line: id, target, prediction, score, scores",
     "report.html": "the report for people, one file without a reference to anything outside it",
     "README.md": "the model card",
-    "metrics.json": "scores with intervals, rows, seconds, memory, bytes, versions, lineage; written last: a run without it did not end",
+    "metrics.json": "scores with intervals, rows, seconds, memory, bytes, versions, lineage; written last",
 }
 COMPARISON_FILES = {
     "methods/": "a run folder for each method",
@@ -52,9 +52,9 @@ def page() -> str:
         "Written by `docs/generate.py` (`make docs`) from the declarations in the code: change those, not this page.",
         "## Settings of a run", _settings(RUN_KEYS),
         "## Settings of a stage",
-        "In a chain, values join by `+` in stage order (`learning_rate=1e-4+1e-3`); one value goes to every stage whose range admits "
-        "it; `full.epochs=3` (in Python `full__epochs=3`) names its stage. Their defaults depend on the method, the width of the base "
-        "and the number of rows: see below.",
+        "In a chain, values join by `+` in stage order (`learning_rate=1e-4+1e-3`); one value goes to every stage whose range "
+        "admits it; `full.epochs=3` (in Python `full__epochs=3`) names its stage. Their defaults depend on the method, the width "
+        "of the base and the number of rows: see below.",
         _settings(STAGE_KEYS),
         "## Other spellings", "Settings under the names that other tools give them.", _aliases(),
         "## Stages", "Joined by `+` they run from left to right on the same model.", _stages(),
@@ -62,9 +62,10 @@ def page() -> str:
         "### Default epochs and batch size by training rows", _amounts(),
         f"### The other defaults (width {USUAL_WIDTH}, {USUAL_ROWS:,} rows)", _others(),
         "## Files that are read", ", ".join(f"`{suffix}`" for suffix in SUFFIXES) + ", folders, saved `datasets`, hub ids.",
-        "## What the columns tell", "The first rule that holds names the task; where another one reads further columns, the user is "
-        "asked for `task=`. Names are compared without case, with `_` for blanks and hyphens; only one of each kind is shown. "
-        "This version trains `classify`; the other tasks are recognised and refused by name.",
+        "## What the columns tell",
+        "The first rule that holds names the task; where another one reads further columns, the user is asked for `task=`. Names "
+        "are compared without case, with `_` for blanks and hyphens; only one of each kind is shown. This version trains "
+        "`classify`; the other tasks are recognised and refused by name.",
         _table(("rule", "looks for", "task", "columns, for example"), rules_table()),
         "### Names of the columns of `classify`", _names(),
         "## Files of a run", _pairs(("file", "what it holds"), RUN_FILES),
@@ -146,7 +147,8 @@ def _names() -> str:
         for slot in slots:
             found.setdefault(slot.role, {}).update(dict.fromkeys(slot.names))
     keys = {"text": "text", "text_pair": "pair", "target": "label"}
-    return _table(("setting", "names that are recognised"), ((f"`{keys[role]}`", ", ".join(names)) for role, names in found.items()))
+    rows = ((f"`{keys[role]}`", ", ".join(names)) for role, names in found.items())
+    return _table(("setting", "names that are recognised"), rows)
 
 
 if __name__ == "__main__":

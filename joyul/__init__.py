@@ -20,7 +20,7 @@ _HOMES = {
     "Run": "joyul.run",
     "load": "joyul.artifact",
     "evaluate": "joyul.use",
-    "compare": "joyul.compare.protocol",
+    "compare": "joyul.compare",
     "Comparison": "joyul.compare.protocol",
     "JoyulError": "joyul.errors",
 }
@@ -30,4 +30,5 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the keys are strings
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'joyul' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    home = importlib.import_module(_HOMES[name])
+    return home if name == "compare" else getattr(home, name)  # that package can be called itself

@@ -46,15 +46,17 @@ def predict(call: Call) -> int:
     from joyul.contracts import Example
     from joyul.use import predict_file, predict_lines
 
-    folder, texts = _run_folder("predict", call), call.positionals[1:]
+    folder = _run_folder("predict", call)
     settings = resolve("predict", call.given).run
+    if settings.out is not None and settings.data is None:
+        raise UsageError("out_needs_data")
     notes, artifact = TerminalNotes(), load(folder)
     if settings.data is not None:
         _at_most(1, call, "predict")
         lines = predict_file(artifact, settings, notes)
     else:
-        texts = texts or _standard_input()
-        lines = predict_lines(artifact, [Example(str(n), {"text": text}) for n, text in enumerate(texts, 1)], notes)
+        examples = [Example(str(number), {"text": text}) for number, text in enumerate(_texts(call), 1)]
+        lines = predict_lines(artifact, examples, notes)
     if "json" in call.flags:
         _print_json(call, {"predictions": lines})
     elif settings.out is None:
@@ -99,6 +101,8 @@ def init(call: Call) -> int:
 
 
 def methods(call: Call) -> int:
+    from joyul.data.columns import rules_table
+
     """List the stages."""
     resolve("methods", call.given)
     _at_most(0, call, "methods")
@@ -106,6 +110,8 @@ def methods(call: Call) -> int:
     if not _print_json(call, {"methods": [{"method": name, "moves": moves, "settings": takes} for name, moves, takes in rows]}):
         show_table((words("col_stage"), words("col_moves"), words("col_settings")), rows)
         results.print("\n" + words("methods_chain"), soft_wrap=True, markup=False)
+        results.print("\n" + words("methods_rules"), soft_wrap=True, markup=False)
+        show_table((words("col_number"), words("col_rule"), words("col_task"), words("col_columns")), rules_table())
     return 0
 
 
@@ -150,11 +156,14 @@ def _at_most(count: int, call: Call, verb: str) -> None:
         raise UsageError("too_many_positionals", found=call.positionals[count], verb=verb)
 
 
-def _standard_input() -> list[str]:
+def _texts(call: Call) -> list[str]:
+    """The texts behind the run folder, or else the lines of standard input."""
     try:
-        return [line.rstrip("\r\n") for line in sys.stdin]
-    except UnicodeDecodeError as error:
-        raise DataError("input_undecodable", encoding=error.encoding) from error
+        texts = call.positionals[1:] or [line.rstrip("\r\n") for line in sys.stdin]
+        "".join(texts).encode("utf-8")  # bytes that were no text come from the shell as lone surrogates
+    except UnicodeError as error:
+        raise DataError("input_undecodable") from error
+    return texts
 
 
 def _run_folder(verb: str, call: Call) -> str:

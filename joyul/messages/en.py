@@ -251,6 +251,7 @@ ENGLISH = {
     "out_in_use": "{found} already holds something. Take another name (out={free}), or remove it.",
     "file_exists": "{found} exists already and is kept. Take another out=, or add overwrite=yes.",
     "out_is_input": "{found} is the input itself, which is never written over. Take another out=.",
+    "out_needs_data": "out= takes the predictions of a file: give data=FILE too. Those of texts are printed.",
     "out_suffix": "out= must end in one of {allowed}, not {found!r}.",
     "not_a_run": "{found} is not a run folder (no recipe.yaml). Runs here: {allowed}.",
     "prompt_broken": "this is not a Form as Joyul writes it ({reason}). Undo the edit, or run the recipe.yaml beside it again.",
@@ -260,7 +261,7 @@ ENGLISH = {
     "empty_text": "the text is empty.",
     "error_empty_text": "empty text",
     "error_no_number": "the model gives no number",
-    "input_undecodable": "standard input is not {encoding}. Convert it, or put it in a file: data=FILE is read in any encoding.",
+    "input_undecodable": "the text is not in the encoding of this terminal (UTF-8). Convert it, or put it in a file: data=FILE is read in other encodings too.",
     "pair_missing": (
         "this result reads pairs; the second text (column {column!r} in training) is missing. Name it "
         "with pair=."
@@ -408,6 +409,11 @@ ENGLISH = {
         "What the base model learned wrongly or one-sidedly can still show, and its licence still applies."
     ),
     # terminal
+    "methods_rules": "What the columns of a file tell (name the task or the columns to overrule it):",
+    "col_number": "no.",
+    "col_rule": "when the file has",
+    "col_task": "the task is",
+    "col_columns": "columns called",
     "error": "joyul: {text}",
     "system_refused": "the system refused: {reason}.",
     "interrupted": "joyul: stopped by you.",

@@ -198,6 +198,7 @@ KOREAN = {
     "out_in_use": "{found}에 이미 무언가 있습니다. 다른 이름(out={free})을 쓰거나 지워 주세요.",
     "file_exists": "{found} 파일이 이미 있어 그대로 두었습니다. 다른 out=을 쓰거나 overwrite=yes를 더하세요.",
     "out_is_input": "{found}은(는) 입력 파일이라 덮어쓰지 않습니다. 다른 out=을 쓰세요.",
+    "out_needs_data": "out=에는 파일의 예측을 씁니다. data=파일도 주세요. 글의 예측은 화면에 나옵니다.",
     "out_suffix": "out=의 끝은 {allowed} 가운데 하나여야 합니다 ({found!r} 아님).",
     "not_a_run": "{found}은(는) 실행 폴더가 아닙니다 (recipe.yaml 없음). 여기 있는 실행: {allowed}.",
     "prompt_broken": "Joyul이 쓴 형식이 아닙니다 ({reason}). 고친 것을 되돌리거나 옆에 있는 recipe.yaml을 다시 실행해 주세요.",
@@ -207,7 +208,7 @@ KOREAN = {
     "empty_text": "글이 비어 있습니다.",
     "error_empty_text": "빈 글",
     "error_no_number": "모델의 답이 수가 아님",
-    "input_undecodable": "표준 입력이 {encoding}이(가) 아닙니다. 변환하거나 파일에 담아 주세요. data=파일은 어떤 인코딩이든 읽습니다.",
+    "input_undecodable": "글이 이 터미널의 인코딩(UTF-8)이 아닙니다. 변환하거나 파일에 담아 주세요. data=파일은 다른 인코딩도 읽습니다.",
     "pair_missing": "문장 쌍을 읽는 결과인데 두 번째 글(학습 때의 열 {column!r})이 없습니다. pair=로 알려 주세요.",
     "predictions_written": "예측 {count}개를 {out}에 썼습니다",
     "xlsx_needs_openpyxl": "xlsx 파일에는 openpyxl이 필요합니다. 입력: pip install 'joyul[files]'",
@@ -350,6 +351,11 @@ KOREAN = {
         "바탕 모델이 잘못 또는 치우치게 배운 것이 남아 있을 수 있고, 바탕 모델의 라이선스도 그대로 적용됩니다."
     ),
     # terminal
+    "methods_rules": "파일의 열이 말해 주는 것 (과제나 열을 지정하면 그것이 우선):",
+    "col_number": "번호",
+    "col_rule": "파일에 있는 것",
+    "col_task": "과제",
+    "col_columns": "열 이름",
     "error": "joyul: {text}",
     "system_refused": "시스템이 거절했습니다: {reason}.",
     "interrupted": "joyul: 사용자가 멈췄습니다.",

@@ -6,6 +6,7 @@ whose range admits it; `soft_prompt.learning_rate=3e-2` names its stage. Anythin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from joyul.recipe.grammar import Given
 from joyul.recipe.settings import STAGE_KEYS, StageSettings
 from joyul.recipe.stages import STAGES, Default, Sizes, StageInfo
 from joyul.recipe.values import checked
+
+JOINT = re.compile(r"(?<![\d.][eE])\+")  # the + of `1e+3` joins nothing
 
 
 @dataclass
@@ -75,7 +78,7 @@ def _place(item: Given, origin: str, stages: list[Stage]) -> None:
         _put(item, key, [(_named(item, prefix, key, stages), item.value)], origin)
         return
     takers = [stage for stage in stages if key in stage.info.takes]
-    parts = str(item.value).split("+") if not _exponent(str(item.value)) else [item.value]
+    parts = JOINT.split(str(item.value))
     if not takers:
         raise UsageError("stage_without_setting", where=item.where, key=key, chain=_chain(stages))
     if len(parts) == 1:
@@ -87,11 +90,6 @@ def _place(item: Given, origin: str, stages: list[Stage]) -> None:
             "chain_values", where=item.where, key=key, value=item.value, count=len(parts), stages=len(takers),
             chain=_chain(takers), example="+".join(f"{key}-{stage.method}" for stage in takers),
         )
-
-
-def _exponent(value: str) -> bool:
-    """`1e+3` is a number, not a chain of two."""
-    return "e+" in value.lower() and value.count("+") == value.lower().count("e+")
 
 
 def _chain(stages: Sequence[Stage]) -> str:

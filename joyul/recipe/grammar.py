@@ -17,6 +17,7 @@ from joyul.errors import UsageError
 PAIR = re.compile(r"(?:--)?([A-Za-z0-9][\w.-]*)=(.*)", re.DOTALL)
 FLAGS = ("json", "help", "version")  # take no value
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp")}
+PLAIN_LIST = "tag:yaml.org,2002:seq"
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _plain(node: Node, where: str) -> Any:
     """Text, or a list of text: recipes are flat, and no tag is ever constructed."""
     if _scalar(node):
         return str(node.value)
-    if isinstance(node, SequenceNode) and all(_scalar(item) for item in node.value):
+    if isinstance(node, SequenceNode) and node.tag == PLAIN_LIST and all(_scalar(item) for item in node.value):
         return [str(item.value) for item in node.value]
     raise UsageError("recipe_nested", where=where)
 

@@ -20,9 +20,7 @@ def finished(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(
-    tmp_path: Path, base: str, finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Desk:
+def desk(tmp_path: Path, base: str, finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
     """An empty folder, but for links to the base and the run, as the place where commands are typed."""
     (tmp_path / "bert").symlink_to(base)
     (tmp_path / "run").symlink_to(finished)

@@ -14,7 +14,16 @@ import pytest
 from joyul.cli import main
 
 Kind = Literal["read and said", "mended and listed", "refused"]
-WORDS = (("good", "yes"), ("bad", "no"), ("fine", "yes"), ("dull", "no"), ("joy", "yes"), ("poor", "no"), ("well", "yes"), ("waste", "no"))
+WORDS = (
+    ("good", "yes"),
+    ("bad", "no"),
+    ("fine", "yes"),
+    ("dull", "no"),
+    ("joy", "yes"),
+    ("poor", "no"),
+    ("well", "yes"),
+    ("waste", "no"),
+)
 FRAMES = ("the {} film", "a {} story", "i liked the {} cast")
 ROWS = [(frame.format(word), label) for frame in FRAMES for word, label in WORDS]
 ALL_SPLIT = "valid=0.2 test=0.2"
@@ -71,9 +80,9 @@ class Desk:
         assert status == outcome.status, err
         assert (status == 0) == (outcome.kind != "refused")
         for text in outcome.said:
-            assert text in err
+            assert text in err, err
         for text in outcome.shown:
-            assert text in out
+            assert text in out, out
         assert not [text for text in ("Traceback", *outcome.unsaid) if text in out + err]
         assert {name: after.get(name) for name in before} == before, "a file of the user changed"
         assert not [name for name in after if Path(name).name.startswith(".")], "a temporary file is left"
