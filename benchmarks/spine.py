@@ -48,7 +48,8 @@ def sst2(data: Path, seeds: range) -> Iterator[Row]:
     for method in ("full", "head"):
         files = {"data": data / "sst2/train.csv", "test": data / "sst2/dev.csv"}
         runs = [run({**files, "method": method, "seed": seed}) for seed in seeds]
-        yield f"SST-2, {method}", "accuracy", [score(item) for item in runs], mean(item.metrics["seconds"]["train"] for item in runs)
+        seconds = mean(item.metrics["seconds"]["train"] for item in runs)
+        yield f"SST-2, {method}", "accuracy", [score(item) for item in runs], seconds
 
 
 def banking77(data: Path, seeds: range) -> Iterator[Row]:
@@ -106,7 +107,8 @@ def write(lines: dict[str, list[str]]) -> None:
         "Base `starter`, default settings. Seconds are inside training.", "",
         "| work | score | mean over seeds | 95 % interval | each seed | seconds |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
-    (HERE / "README.md").write_text("\n".join([*head, *(row for rows in lines.values() for row in rows)]) + "\n", encoding="utf-8")
+    rows = [row for rows in lines.values() for row in rows]
+    (HERE / "README.md").write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

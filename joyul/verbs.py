@@ -101,9 +101,9 @@ def init(call: Call) -> int:
 
 
 def methods(call: Call) -> int:
+    """List the stages, and the rules that tell the task from the columns."""
     from joyul.data.columns import rules_table
 
-    """List the stages."""
     resolve("methods", call.given)
     _at_most(0, call, "methods")
     rows = [(name, info.text, ", ".join(info.takes) or "template") for name, info in STAGES.items()]

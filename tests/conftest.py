@@ -19,7 +19,9 @@ from tests import tiny
 
 ROOT = Path(__file__).parent.parent
 GOOD, BAD = ("good", "fine", "well", "joy", "liked"), ("bad", "dull", "poor", "waste", "hated")
-FRAMES = ("the {} film", "a {} story", "i say {}", "{} and {}", "the cast is {}", "the plot is {}", "{} at the start", "it was {} to watch")
+FRAMES = (
+    "the {} film", "a {} story", "i say {}", "{} and {}", "the cast is {}", "the plot is {}", "{} at the start", "it was {} to watch",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +46,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def rows() -> list[tuple[str, str]]:
     """80 rows whose label is told by one word."""
-    made = [(frame.format(word, word), label) for label, words in (("yes", GOOD), ("no", BAD)) for word in words for frame in FRAMES]
+    sides = (("yes", GOOD), ("no", BAD))
+    made = [(frame.format(word, word), label) for label, words in sides for word in words for frame in FRAMES]
     random.Random(0).shuffle(made)
     return made
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == joyul.__version__
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train", "--help", "lang=ko"], ["methods"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train", "--help", "lang=ko"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = f"import sys; from joyul.cli import main; main({arguments!r}); print('loaded', *(set({HEAVY!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -80,11 +80,13 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_help_is_quick() -> None:
+    """Processor time, which is the wall time of a machine that does nothing else: other tests run beside this one."""
     seconds = []
     for _ in range(10):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "joyul", "--help"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert statistics.median(seconds) < QUICK, seconds
 
 

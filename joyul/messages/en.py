@@ -134,7 +134,7 @@ ENGLISH = {
     "origin_default": "default: {why}",
     "origin_found": "found in the data",
     "origin_measured": "measured on this machine",
-    "why_always": "always",
+    "origin_plain": "default",
     "why_base": "what the base reads",
     "why_method": "of the method",
     "why_rows": "for {rows:,} training rows",

@@ -120,7 +120,7 @@ KOREAN = {
     "origin_default": "기본값: {why}",
     "origin_found": "데이터에서 찾음",
     "origin_measured": "이 기기에서 측정",
-    "why_always": "항상",
+    "origin_plain": "기본값",
     "why_base": "모델이 읽는 길이",
     "why_method": "방법의 기본",
     "why_rows": "학습 행 {rows:,}개",

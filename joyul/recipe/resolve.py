@@ -46,7 +46,7 @@ class Recipe:
     def rows(self) -> list[tuple[str, Any, str]]:
         """(setting, value, origin) of all that is set, in the order of declaration."""
         shown = [
-            (key, value, self.origins.get(key) or words("origin_default", why=words("why_always")))
+            (key, value, self.origins.get(key) or words("origin_plain"))
             for key, value in self.run.model_dump().items()
             if value is not None and key not in UNWRITTEN
         ]

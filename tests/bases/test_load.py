@@ -57,9 +57,8 @@ def test_a_head_for_the_same_labels_is_kept_and_for_others_is_new(tmp_path: Path
 
 def test_dropout_reaches_every_place(tmp_path: Path) -> None:
     for architecture in ("bert", "distilbert", "gpt2"):
-        model = load_model(
-            open_base(tiny.save(tmp_path / architecture, architecture)), "AutoModelForSequenceClassification", ("a", "b"), dropout=0.37
-        )
+        files = open_base(tiny.save(tmp_path / architecture, architecture))
+        model = load_model(files, "AutoModelForSequenceClassification", ("a", "b"), dropout=0.37)
         rates = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
         assert rates == {0.37}
 

@@ -1,5 +1,8 @@
 """Six awkward cells, through the public contracts alone: full+prompt, full+soft_prompt, tags under a soft prompt, an
-encoder-decoder that generates, zero-shot, and a run as base. Each learns (or answers), is saved, and answers the same when opened."""
+encoder-decoder that generates, zero-shot, and a run as base.
+
+Each learns (or answers), is saved, and answers the same when opened again.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,7 @@ from tests import tiny
 from tests.contract.parts import CATALOGUE, Generate, Prompted, SoftPrompt, Tag, TextToText, Words
 
 FAST = StageSettings(epochs=10, learning_rate=5e-3, batch_size=16, weight_decay=0.0, schedule="linear", warmup=0.1, clip=1.0)
+MARKED = ("good", "bad", "fine", "dull")
 PROMPT = FAST.model_copy(update={"learning_rate": 3e-2, "epochs": 3})
 
 
@@ -116,7 +120,8 @@ def test_the_soft_prompt_does_not_see_padding(base: str, data: Data) -> None:
     """One row alone and in a padded batch: equal logits; a positive control with the mask taken away differs."""
     tuned = start(base, Default, Classify(("no", "yes")))
     run(tuned, [(SoftPrompt(), PROMPT)], data)
-    rows = encode(tuned.form, [*data.valid[:1], Example("long", {"text": "a film about a dog and a cat and a good story"}, "yes")], Notes())
+    long = Example("long", {"text": "a film about a dog and a cat and a good story"}, "yes")
+    rows = encode(tuned.form, [*data.valid[:1], long], Notes())
     tuned.model.eval()
     with torch.no_grad():
         alone = tuned.model(**tuned.form.collate(rows[:1]).inputs).logits
@@ -131,7 +136,7 @@ def test_the_soft_prompt_does_not_see_padding(base: str, data: Data) -> None:
 
 def test_tags_with_a_soft_prompt(base: str, rows: list[tuple[str, str]], tmp_path: Path) -> None:
     tagged = [
-        Example(str(number), {"text": text}, ["MARK" if word in ("good", "bad", "fine", "dull") else "O" for word in text.split()])
+        Example(str(number), {"text": text}, ["MARK" if word in MARKED else "O" for word in text.split()])
         for number, (text, _) in enumerate(rows)
     ]
     data = Data(tagged[:60], tagged[60:])
@@ -158,7 +163,8 @@ def test_an_encoder_decoder_generates(architecture: str, tmp_path: Path) -> None
 
 
 def test_zero_shot_needs_no_rows(base: str, tmp_path: Path) -> None:
-    made = joyul.train(base=base, method="prompt", labels=["good", "bad"], template="the film is {label}", out=str(tmp_path / "zero"))
+    given = {"labels": ["good", "bad"], "template": "the film is {label}"}
+    made = joyul.train(base=base, method="prompt", out=str(tmp_path / "zero"), **given)
     assert made.metrics["scores"] == {}
     assert (made.folder / "steps.jsonl").read_text() == ""
     assert not (made.folder / "model").exists(), "no weight moved"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,18 @@ def test_micro_batches_leave_the_update_as_it_is(base: str, form: Default, encod
         model = model_of(base).double()
         captured: dict[str, Tensor] = {}
         for name, parameter in model.named_parameters():
-            parameter.register_post_accumulate_grad_hook(lambda p, name=name: captured.__setitem__(name, p.grad.clone()))
+            parameter.register_post_accumulate_grad_hook(partial(_keep, captured, name))
         next(iter(train(model, Wide(form), encoded, Full().moves(model), Plan(1, 1e-3, 16, clip=1e9, micro_batch=most))))
         gradients.append(captured)
     cut, whole = gradients
     assert cut.keys() == whole.keys()
     for name, gradient in whole.items():
         assert torch.allclose(cut[name], gradient, rtol=0, atol=1e-9), name
+
+
+def _keep(captured: dict[str, Tensor], name: str, parameter: Tensor) -> None:
+    assert parameter.grad is not None
+    captured[name] = parameter.grad.clone()
 
 
 class Wide:
