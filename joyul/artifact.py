@@ -64,6 +64,8 @@ class Artifact:
         for example in examples:
             if not str(example.inputs.get("text") or "").strip():
                 raise DataError("empty_text", where=example.id)
+            if isinstance(example.inputs["text"], list):
+                raise DataError("text_is_list", where=example.id)
         rows = encode(self.form, examples, notes or Notes())
         return predict(self.tuned.model, self.form, rows, notes)
 
@@ -111,14 +113,17 @@ def plain_loadable(tuned: Tuned, folder: Path) -> bool:
     return tuned.moved and tuned.form.plain and not (folder / STAGES_FOLDER).exists()
 
 
-def load(path: str | Path, catalogue: Catalogue | None = None) -> Artifact:
-    """Open a run folder. Raises UsageError where there is none and RunError where the run did not end."""
+def load(path: str | Path, catalogue: Catalogue | None = None, dropout: float | None = None) -> Artifact:
+    """Open a run folder (`dropout`: for training on).
+
+    Raises UsageError where there is none and RunError where the run did not end.
+    """
     folder, catalogue = Path(path), catalogue or Catalogue()
     if not (folder / RECIPE_FILE).is_file():
         raise UsageError("not_a_run", found=str(path), allowed=_runs_near(folder))
     if not (folder / PROMPT_FILE).is_file() or not (folder / METRICS_FILE).is_file():
         raise RunError("run_not_ended", where=str(path))
-    tuned = _open(folder, catalogue)
+    tuned = _open(folder, catalogue, dropout)
     tuned.model.to(device())
     return Artifact(folder, tuned)
 
@@ -128,11 +133,11 @@ def _runs_near(folder: Path) -> list[str]:
     return sorted(str(recipe.parent) for root in roots if root.is_dir() for recipe in root.glob(f"*/{RECIPE_FILE}"))
 
 
-def _open(folder: Path, catalogue: Catalogue) -> Tuned:
+def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
     has_model = (folder / MODEL_FOLDER).is_dir()
     files = open_base(_base_of(folder))
     form = _form(folder / PROMPT_FILE, files, catalogue)
-    model: nn.Module = load_model(files, form.auto_class, form.setting.task.labels)
+    model: nn.Module = load_model(files, form.auto_class, form.setting.task.labels, dropout=dropout)
     stages: list[Method] = []
     for path in sorted((folder / STAGES_FOLDER).glob("*-*")):
         method = catalogue.methods[path.name.split("-", 1)[1]](RunSettings())

@@ -71,11 +71,12 @@ def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], fl
     """Validation, then the test rows: read here, once. And the seconds a row took, tokenising included."""
     if run.gathered is None or not run.gathered.labelled:
         return {}, None
+    most = min((stage.values["micro_batch"] for stage in run.recipe.stages if "micro_batch" in stage.values), default=None)
     found, rows_seen, started = {}, 0, time.perf_counter()
     for name, examples in (("valid", run.data.valid), ("test", run.gathered.splits.test)):
         if examples:
             rows = encode(run.tuned.form, examples, notes)
-            found[name] = evaluate(run.tuned.model, run.tuned.form, rows, notes)
+            found[name] = evaluate(run.tuned.model, run.tuned.form, rows, notes, most)
             rows_seen += len(rows)
     return found, (time.perf_counter() - started) / rows_seen if rows_seen else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -52,9 +53,11 @@ def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
 
 
 def check_targets(task: Task, examples: Sequence[Example]) -> None:
-    """Refuse a target that the task does not have, by file and row, before any work. Raises DataError."""
+    """Refuse a target that the task does not have, or a text that is none, by file and row, before any work. Raises DataError."""
     for example in examples:
         file, _, row = example.id.rpartition(":")
+        if any(isinstance(value, list) for value in example.inputs.values()):
+            raise DataError("text_is_list", where=f"{file}, row {row}")
         task.encode(example.target, f"{file}, row {row}")
 
 
@@ -62,9 +65,10 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     """The model and Form that the first stage starts from. Raises BaseModelError, DoesNotFit, UsageError."""
     source = find(settings.base)
     if source.kind == "run" and source.run is not None:
-        before = artifact.load(source.run)
+        before = artifact.load(source.run, dropout=settings.dropout)
         if _continues(before, task, settings):
             notes.say("base_continues", base=settings.base, stages="+".join(method.name for method in before.tuned.stages))
+            before.tuned.form = _continued_form(before.form, settings, methods)
             return before.tuned
         if any((source.run / artifact.STAGES_FOLDER).glob("*")):
             raise DoesNotFit("base_has_other_labels", base=settings.base, labels=", ".join(before.form.setting.task.labels))
@@ -86,6 +90,13 @@ def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> 
     return set(before.form.setting.task.labels) == set(task.labels) and settings.form in (None, before.form.name)
 
 
+def _continued_form(form: Form, settings: RunSettings, methods: Sequence[Method]) -> Form:
+    """A run's own Form, with the length and the template that the user asks for now."""
+    if settings.max_length is not None:
+        form = type(form).restore(form.spec(), replace(form.setting, max_length=settings.max_length))
+    return _templated(form, settings, methods)
+
+
 def _max_length(settings: RunSettings, files: BaseFiles) -> int:
     if settings.max_length is not None and settings.max_length > files.length_limit:
         raise UsageError("max_length_too_long", found=str(settings.max_length), limit=files.length_limit, base=settings.base)
@@ -100,6 +111,11 @@ def _first_form(settings: RunSettings, methods: Sequence[Method], setting: Setti
     if reason is not None:
         raise DoesNotFit("form_does_not_fit", form=name, base=settings.base, reason=reason)
     form = FORMS[name](setting)  # type: ignore[call-arg]  # every Form has defaults for all but its Setting
+    return _templated(form, settings, methods)
+
+
+def _templated(form: Form, settings: RunSettings, methods: Sequence[Method]) -> Form:
+    """`template=` around the Form, unless a stage is there to choose among templates."""
     if settings.template is None or any(method.name == "prompt" for method in methods):
         return form
     if len(settings.template) > 1:

@@ -58,6 +58,13 @@ def predict_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> lis
     return lines
 
 
+def predict_texts(artifact: Artifact, texts: Sequence[str], notes: Notes) -> list[dict[str, Any]]:
+    """Predict texts typed by hand or read from standard input. Raises UsageError where the result reads pairs."""
+    if trained_columns(artifact).get("pair"):
+        raise UsageError("pairs_need_a_file")
+    return predict_lines(artifact, [Example(str(number), {"text": text}) for number, text in enumerate(texts, start=1)], notes)
+
+
 def predict_lines(artifact: Artifact, examples: Sequence[Example], notes: Notes) -> list[dict[str, Any]]:
     """One line an Example; an empty text has no prediction and says so in `error`."""
     lines: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from joyul.bases.source import RECIPE_FILE
 from joyul.errors import DataError, UsageError
-from joyul.messages import words
+from joyul.messages import use_language, words
 from joyul.recipe.grammar import Call, Given
 from joyul.recipe.resolve import Recipe, resolve
 from joyul.recipe.stages import STAGES
@@ -43,8 +43,7 @@ def compare(call: Call) -> int:
 def predict(call: Call) -> int:
     """Answer for texts, a file or standard input."""
     from joyul.artifact import load
-    from joyul.contracts import Example
-    from joyul.use import predict_file, predict_lines
+    from joyul.use import predict_file, predict_texts
 
     folder = _run_folder("predict", call)
     settings = resolve("predict", call.given).run
@@ -55,8 +54,7 @@ def predict(call: Call) -> int:
         _at_most(1, call, "predict")
         lines = predict_file(artifact, settings, notes)
     else:
-        examples = [Example(str(number), {"text": text}) for number, text in enumerate(_texts(call), 1)]
-        lines = predict_lines(artifact, examples, notes)
+        lines = predict_texts(artifact, _texts(call), notes)
     if "json" in call.flags:
         _print_json(call, {"predictions": lines})
     elif settings.out is None:
@@ -140,14 +138,18 @@ def _print_json(call: Call, value: Mapping[str, Any]) -> bool:
 def _recipe(verb: str, call: Call) -> Recipe:
     """The recipe of a command line whose positional is a recipe file, a run folder (its recipe again), or a data file."""
     _at_most(1, call, verb)
-    path = call.positionals[0] if call.positionals else None
-    if path is None:
-        return resolve(verb, call.given)
-    if Path(path).suffix.lower() in (".yaml", ".yml"):
-        return resolve(verb, call.given, recipe_file=path)
-    if (Path(path) / RECIPE_FILE).is_file():
-        return resolve(verb, call.given, recipe_file=str(Path(path) / RECIPE_FILE))
-    return resolve(verb, [Given("data", path), *call.given])
+    path = Path(call.positionals[0]) if call.positionals else None
+    file, given = None, call.given
+    if path is not None and path.suffix.lower() in (".yaml", ".yml"):
+        file = path
+    elif path is not None and (path / RECIPE_FILE).is_file():
+        file = path / RECIPE_FILE
+    elif path is not None:
+        given = [Given("data", call.positionals[0]), *given]
+    recipe = resolve(verb, given, recipe_file=str(file) if file else None)
+    if recipe.run.lang is not None:  # a recipe may choose the language too
+        use_language(recipe.run.lang)
+    return recipe
 
 
 def _at_most(count: int, call: Call, verb: str) -> None:

@@ -226,8 +226,7 @@ def test_the_first_command_with_the_real_base(
     command = runnable("README.md")[0][1].strip()
     printed = run_command(command, monkeypatch, capsys)
     found = json.loads((tmp_path / "runs/reviews-compare/comparison.json").read_text(encoding="utf-8"))
-    assert found["verdict"]["text"] in printed.replace("\n", " ") or found["verdict"]["text"] in printed
+    assert found["verdict"]["text"] in printed
     assert f"Ship {found['verdict']['method']}" in page
     scores = {row["method"]: row["score"] for row in found["methods"]}
     assert scores["full"] > scores["majority"]
-    assert found["seconds"] < 240

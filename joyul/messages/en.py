@@ -190,6 +190,8 @@ ENGLISH = {
     # forms, tasks, methods
     "labels_not_distinct": "labels= takes two or more different labels, none of them empty, but was given {found}.",
     "one_class": "classify needs at least two labels, but every row has {found!r}.",
+    "label_is_list": "the target is a list of labels; this version learns one label a row.",
+    "text_is_list": "the text is a list of texts; join it into one text first.",
     "unknown_label": "label {found!r} is not one of {allowed}.",
     "no_target": (
         "no target column was found (columns used: {columns}). Name it with label=COLUMN, or give "
@@ -247,6 +249,7 @@ ENGLISH = {
     "diagnosis_still_improving": "Still improving when it ended: more than {epochs} epochs may score higher.",
     "diagnosis_fine": "Trained well: the state of epoch {best} was kept, with no sign of overfitting.",
     # artifact, use
+    "pairs_need_a_file": "this result reads pairs of texts: give data=FILE with both columns.",
     "cannot_write": "cannot be written: {reason}.",
     "out_in_use": "{found} already holds something. Take another name (out={free}), or remove it.",
     "file_exists": "{found} exists already and is kept. Take another out=, or add overwrite=yes.",

@@ -158,6 +158,8 @@ KOREAN = {
     # forms, tasks, methods
     "labels_not_distinct": "labels=에는 비어 있지 않은 서로 다른 라벨이 둘 이상 필요하지만 받은 것은 {found}입니다.",
     "one_class": "분류에는 라벨이 둘 이상 필요하지만 모든 행이 {found!r}입니다.",
+    "label_is_list": "정답이 라벨의 목록입니다. 이 버전은 행마다 라벨 하나를 배웁니다.",
+    "text_is_list": "글이 여러 글의 목록입니다. 먼저 한 글로 이어 주세요.",
     "unknown_label": "라벨 {found!r}은(는) {allowed} 가운데 하나가 아닙니다.",
     "no_target": "정답 열을 찾지 못했습니다 (쓰인 열: {columns}). label=열이름으로 알려 주거나, 제로샷이면 labels=a,b 와 method=prompt를 주세요.",
     "labels_needed": "{method}은(는) 라벨이 있는 행으로 배우는데 하나도 없습니다. label=열이름을 주거나 method=prompt(제로샷)를 쓰세요.",
@@ -194,6 +196,7 @@ KOREAN = {
     "diagnosis_still_improving": "끝날 때까지 나아지고 있었습니다. {epochs}보다 많은 epochs로 더 좋아질 수 있습니다.",
     "diagnosis_fine": "잘 학습되었습니다. {best}번째 에폭의 상태를 남겼고 과적합의 기미는 없습니다.",
     # artifact, use
+    "pairs_need_a_file": "문장 쌍을 읽는 결과입니다. 두 열이 있는 파일을 data=파일로 주세요.",
     "cannot_write": "쓸 수 없습니다: {reason}.",
     "out_in_use": "{found}에 이미 무언가 있습니다. 다른 이름(out={free})을 쓰거나 지워 주세요.",
     "file_exists": "{found} 파일이 이미 있어 그대로 두었습니다. 다른 out=을 쓰거나 overwrite=yes를 더하세요.",

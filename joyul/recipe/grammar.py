@@ -50,6 +50,8 @@ def parse(arguments: Sequence[str]) -> Call:
         if argument == "--":
             call.positionals += rest
         elif match := PAIR.fullmatch(argument):
+            if not match[2]:  # as from data=$FILE where FILE is not set
+                raise UsageError("key_without_value", key=f"--{match[1]}")
             call.given.append(Given(canonical(match[1]), match[2]))
         elif argument in ("-h", *(f"--{flag}" for flag in FLAGS)):
             call.flags.add("help" if argument == "-h" else argument[2:])

@@ -30,6 +30,8 @@ class Classify:
         return cls(labels)
 
     def encode(self, target: Any, where: str | None = None) -> int:
+        if isinstance(target, list):
+            raise DataError("label_is_list", where=where)
         try:
             return self.labels.index(str(target))
         except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
@@ -15,7 +16,34 @@ MIXED = table(
 )
 UNLABELLED = "text\ngood\nbad\n"
 
+LISTED = "".join(json.dumps({"text": text, "label": [label]}) + "\n" for text, label in ROWS)
+SPLIT_UP = "".join(json.dumps({"text": text.split(), "label": label}) + "\n" for text, label in ROWS)
+
 OUTCOMES = [
+    Outcome(
+        "lists of labels",
+        "refused",
+        "train r.jsonl base=bert",
+        ("r.jsonl, row 1: the target is a list of labels; this version learns one label a row.",),
+        {"r.jsonl": LISTED},
+        status=1,
+    ),
+    Outcome(
+        "lists of texts",
+        "refused",
+        "train r.jsonl base=bert task=classify",
+        ("r.jsonl, row 1: the text is a list of texts; join it into one text first.",),
+        {"r.jsonl": SPLIT_UP},
+        status=1,
+    ),
+    Outcome(
+        "lists of texts at predict",
+        "refused",
+        "predict run data=r.jsonl",
+        ("r.jsonl:1: the text is a list of texts",),
+        {"r.jsonl": SPLIT_UP},
+        status=1,
+    ),
     Outcome(
         "one class only",
         "refused",

@@ -14,6 +14,7 @@ def recipe(text: str) -> dict[str, str | bytes]:
 
 
 OUTCOMES = [
+    Outcome("key with nothing behind it", "refused", "train base=bert data=", ("--data needs a value: --data VALUE",), status=2),
     Outcome("unknown verb", "refused", "tran r.csv", ("there is no verb 'tran'.", "Did you mean 'train'?"), status=2),
     Outcome("help on an unknown verb", "refused", "help tran", ("there is no verb 'tran'.", "Did you mean 'train'?"), status=2),
     Outcome(
