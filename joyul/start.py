@@ -61,13 +61,19 @@ def check_targets(task: Task, examples: Sequence[Example]) -> None:
         task.encode(example.target, f"{file}, row {row}")
 
 
+def require_base(base: str) -> None:
+    """Raise BaseModelError where the base cannot be had."""
+    if find(base).kind != "run":  # a run is opened whole, or refused, by `open_tuned`
+        open_base(base)
+
+
 def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes) -> Tuned:
     """The model and Form that the first stage starts from. Raises BaseModelError, DoesNotFit, UsageError."""
     source = find(settings.base)
     if source.kind == "run" and source.run is not None:
         before = artifact.load(source.run, dropout=settings.dropout)
         if _continues(before, task, settings):
-            notes.say("base_continues", base=settings.base, stages="+".join(method.name for method in before.tuned.stages))
+            notes.say("base_continues", base=settings.base)
             before.tuned.form = _continued_form(before.form, settings, methods)
             return before.tuned
         if any((source.run / artifact.STAGES_FOLDER).glob("*")):

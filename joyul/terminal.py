@@ -3,6 +3,7 @@ so that stdout holds results only."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -18,10 +19,11 @@ from joyul.notes import Level, Notes
 
 Item = TypeVar("Item")
 Ended = TypeVar("Ended")
+PIPE_WIDTH = 120  # columns of a table that goes to a file or another program
 BAR_AFTER = 1.0  # seconds; shorter work needs no bar
 
 messages = Console(stderr=True, highlight=False)
-results = Console(highlight=False)
+results = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 class TerminalNotes(Notes):

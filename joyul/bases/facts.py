@@ -11,6 +11,7 @@ from joyul.notes import Notes
 
 WARN_UNKNOWN, REFUSE_UNKNOWN = 0.05, 0.50
 BYTES = 4  # fp32
+EFFICIENCY = 0.5  # share of the matrix-product rate that a whole step reaches: attention, norms, padding (LOG.md)
 
 
 @dataclass(frozen=True)
@@ -68,4 +69,4 @@ def cost(shape: Shape, moving: int, tokens: int, piece_tokens: int, piece_length
     operations = tokens * epochs * 2 * active * (1 + (1 if share > 0.1 else 0) + share)
     layer = piece_tokens * (34 * shape.width + 5 * shape.heads * piece_length) * BYTES / 2
     activations = layer * (shape.layers if share > 0.1 else 1)
-    return Cost(int(shape.parameters * BYTES + moving * BYTES * 4 + activations), operations / flops)
+    return Cost(int(shape.parameters * BYTES + moving * BYTES * 4 + activations), operations / (EFFICIENCY * flops))

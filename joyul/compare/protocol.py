@@ -24,7 +24,7 @@ from joyul.recipe.resolve import Recipe, from_words
 from joyul.recipe.stages import STAGES
 from joyul.results import versions
 from joyul.run import Run, finish, tune
-from joyul.start import learn_task
+from joyul.start import learn_task, require_base
 
 ALL = ("prompt", "head", "full")  # cheap ones first: figures from the first seconds on
 COMPARISON_FILE = "comparison.json"
@@ -57,6 +57,7 @@ def compare_recipe(recipe: Recipe, notes: Notes, show: Show = lambda row: None) 
         raise UsageError("data_needed")
     folder = Path(settings.out) if settings.out else next_free(Path("runs") / f"{Path(settings.data).resolve().stem}-compare")
     check_free(folder)
+    require_base(settings.base)  # a base that cannot be had fails once, not once a method
     gathered = gather(settings, notes)
     if not gathered.labelled:
         raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()))

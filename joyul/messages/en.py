@@ -104,10 +104,10 @@ ENGLISH = {
     "type_boolean": "yes or no",
     "type_array": "words separated by commas, or [\"a\", \"b\"]",
     "type_string": "text",
-    "bound_minimum": "at least {value:g}",
-    "bound_maximum": "at most {value:g}",
-    "bound_exclusiveMinimum": "above {value:g}",
-    "bound_exclusiveMaximum": "below {value:g}",
+    "bound_minimum": "at least {value:.10g}",
+    "bound_maximum": "at most {value:.10g}",
+    "bound_exclusiveMinimum": "above {value:.10g}",
+    "bound_exclusiveMaximum": "below {value:.10g}",
     "unknown_key": "there is no setting {found!r}. `joyul {verb} --help` lists them.",
     "key_of_other_verb": "{key} is not a setting of `joyul {verb}`, which takes: {keys}.",
     "key_twice": "{key} is given twice; keep one.",
@@ -164,7 +164,7 @@ ENGLISH = {
         "{base} was tuned for other labels ({labels}) and ends in a stage that belongs to them. Start "
         "from its base instead."
     ),
-    "base_continues": "{base} goes on with its own head and Form (stages so far: {stages})",
+    "base_continues": "{base} goes on with its own head and Form",
     "pooling_appended": (
         "{base} was trained with mean pooling: the head reads the mean of its states (written as one "
         "more layer)"
@@ -453,7 +453,7 @@ ENGLISH = {
     "line_search": "score {score}  {candidate}",
     "line_epoch": "epoch {epoch}: loss {loss}, validation loss {valid_loss}, {scores}",
     "no_test_rows": "No test rows: these are validation scores, by which the state was chosen.",
-    "run_saved": "Saved in {folder} (report.html shows the curves). Next:  joyul predict {folder} \"a text\"",
+    "run_saved": "Saved in {folder} (open report.html). Next:  joyul predict {folder} \"a text\"",
     "too_many_positionals": "{found!r} is one word too many for joyul {verb} here. Settings are key=value.",
     "run_folder_needed": "which result? joyul {verb} RUN ...",
     "eval_needs_data": "on which rows? joyul eval RUN data=FILE",

@@ -11,6 +11,7 @@ from torch import nn
 from joyul.contracts import Example, Form, Method, Row, Step
 from joyul.engine.best import Best
 from joyul.engine.evaluate import validator
+from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.loop import Plan, train
 from joyul.errors import DoesNotFit
 from joyul.methods.choose import choose, winner
@@ -61,6 +62,7 @@ def stage(
     """Run one stage and leave its result in `tuned`: the best Form, then the best weights by validation score."""
     fitting(method, tuned.form)
     tuned.model = method.insert(tuned.model)
+    tuned.stages.append(method)
     steps = 0
     for step in _search(tuned, method, data, number, first_step):
         steps += 1
@@ -73,7 +75,6 @@ def stage(
         weighted = settings.class_weights == "balanced"
         yield from _train(tuned, groups, plan, data, settings.patience, weighted, notes or Notes())
         tuned.moved = True
-    tuned.stages.append(method)
 
 
 def _settled(settings: StageSettings) -> dict[str, Any]:
@@ -111,8 +112,10 @@ def _train(
             yield step
             if stop:
                 break
-    finally:  # whatever ends the training, the model is left in its best state
-        best.restore()
+    except NonFiniteLoss:
+        best.restore()  # what was good is kept
+        raise
+    best.restore()
 
 
 def encode(form: Form, examples: Sequence[Example], notes: Notes) -> list[Row]:

@@ -208,7 +208,7 @@ def _hub(run: RunFacts) -> dict[str, Any]:
     base = str(lineage[0].get("base", run.metrics["base"]))
     stages = method.split("+")
     named = STARTER if base == "starter" else base if re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", base) else None
-    out = units.portable(_line(run.recipe.get("out", ("RUN", ""))[0] or "RUN"))
+    out = "RUN"  # a card travels with its folder, wherever that lies
     return {
         "command": _command(task, out),
         "python": _python(task, out),
