@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
+from unittest import mock
 
 from scipy.stats import t
 
+from joyul import start
 from joyul.compare.baselines import tfidf
 from joyul.data.gather import gather
 from joyul.engine.device import describe
@@ -52,6 +54,15 @@ def sst2(data: Path, seeds: range) -> Iterator[Row]:
         yield f"SST-2, {method}", "accuracy", [score(item) for item in runs], seconds
 
 
+def pooling(data: Path, seeds: range) -> Iterator[Row]:
+    """What a frozen base's head reads: the same as SST-2, head, with the appended layer left out."""
+    files = {"data": data / "sst2/train.csv", "test": data / "sst2/dev.csv"}
+    with mock.patch.object(start, "can_pool", lambda model: False):
+        runs = [run({**files, "method": "head", "seed": seed}) for seed in seeds]
+    seconds = mean(item.metrics["seconds"]["train"] for item in runs)
+    yield "SST-2, head on [CLS] instead of the mean", "accuracy", [score(item) for item in runs], seconds
+
+
 def banking77(data: Path, seeds: range) -> Iterator[Row]:
     full, plain, seconds = [], [], []
     for seed in seeds:
@@ -73,7 +84,7 @@ def score(made: Run) -> float:
     return float(made.metrics["scores"]["test"]["accuracy"]["value"])
 
 
-SETS: dict[str, Callable[[Path, range], Iterator[Row]]] = {"sst2": sst2, "banking77": banking77}
+SETS: dict[str, Callable[[Path, range], Iterator[Row]]] = {"sst2": sst2, "banking77": banking77, "pooling": pooling}
 
 
 def line(row: Row) -> str:
