@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-import joyul.engine.loop as loop
 from joyul.bases.load import load_model, open_base
 from joyul.contracts import Setting, Step
 from joyul.data.examples import Examples
 from joyul.data.read import read
+from joyul.engine import loop
 from joyul.engine.device import describe, device
 from joyul.engine.kernels import rates
 from joyul.forms.default import Default
@@ -43,7 +43,8 @@ def main() -> None:
     for precision in rates(files.width):
         for budget in BUDGETS:
             model = load_model(files, form.auto_class, task.labels)
-            runs[precision, budget] = loop.train(model, form, rows, Full().moves(model), loop.Plan(1, 1e-4, 32, precision=precision))
+            plan = loop.Plan(1, 1e-4, 32, precision=precision)
+            runs[precision, budget] = loop.train(model, form, rows, Full().moves(model), plan)
     seconds: dict[tuple[str, int], list[float]] = {key: [] for key in runs}
     for _ in range(options.updates + 2):
         for (precision, budget), steps in runs.items():

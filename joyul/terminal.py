@@ -16,6 +16,7 @@ from rich.table import Table
 from joyul.contracts import Step
 from joyul.messages import words
 from joyul.notes import Level, Notes
+from joyul.recipe.resolve import Recipe
 
 Item = TypeVar("Item")
 Ended = TypeVar("Ended")
@@ -53,8 +54,8 @@ class TerminalNotes(Notes):
                 bar.stop()
 
 
-def follow(running: Generator[Step, None, Ended], epochs: Mapping[int, float]) -> Ended:
-    """Show a run's Steps until it ends, and give what it returns. `epochs`: stage -> epochs at most."""
+def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
+    """Show a run's Steps until it ends, and give what it returns. The recipe tells how far there is to go."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn(),
         console=messages, transient=True,
@@ -68,7 +69,7 @@ def follow(running: Generator[Step, None, Ended], epochs: Mapping[int, float]) -
                 ended: Ended = end.value
                 return ended
             bar.update(
-                task, description=step.method, total=epochs.get(step.stage), completed=step.epoch or 0, state=_state(step)
+                task, description=step.method, total=recipe.stages[step.stage - 1].values.get("epochs"), completed=step.epoch or 0, state=_state(step)
             )
             if step.valid is not None or step.kind == "search":
                 messages.print(f"  {_line(step)}", soft_wrap=True)

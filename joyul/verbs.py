@@ -23,7 +23,7 @@ def train(call: Call) -> int:
 
     recipe = _recipe("train", call)
     notes = TerminalNotes()
-    run = follow(tune(recipe, notes), {})
+    run = follow(tune(recipe, notes), recipe)
     if not _print_json(call, {"folder": str(run.folder), **run.metrics}):
         show_run(str(run.folder), run.metrics)
     return 0
@@ -34,7 +34,7 @@ def compare(call: Call) -> int:
     from joyul.compare.protocol import compare_recipe
     from joyul.compare.view import show_comparison, show_row
 
-    comparison = compare_recipe(_recipe("compare", call), TerminalNotes(), show_row)
+    comparison = compare_recipe(_recipe("compare", call), TerminalNotes(), show_row, follow)
     if not _print_json(call, comparison.record):
         show_comparison(comparison)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from typing import Any
 from joyul.compare import baselines
 from joyul.compare.baselines import Baseline
 from joyul.compare.verdict import Candidate, decide
-from joyul.contracts import Task
+from joyul.contracts import Step, Task
 from joyul.data.gather import Gathered, gather
-from joyul.errors import DataError, JoyulError, UsageError
+from joyul.errors import DataError, DoesNotFit, JoyulError, UsageError
 from joyul.files import check_free, next_free, write_folder, write_json
 from joyul.methods.chain import Data
 from joyul.notes import Notes
@@ -29,6 +29,7 @@ from joyul.start import learn_task, require_base
 ALL = ("prompt", "head", "full")  # cheap ones first: figures from the first seconds on
 COMPARISON_FILE = "comparison.json"
 Show = Callable[[dict[str, Any]], None]
+Follow = Callable[[Generator[Step, None, Run], Recipe], Run]
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,13 @@ def compare(**settings: Any) -> Comparison:
     return compare_recipe(from_words("compare", settings), Notes())
 
 
-def compare_recipe(recipe: Recipe, notes: Notes, show: Show = lambda row: None) -> Comparison:
-    """Run every method and baseline; `show` is called with each row of the table as soon as it is known."""
+def compare_recipe(
+    recipe: Recipe, notes: Notes, show: Show = lambda row: None, follow: Follow = lambda running, recipe: finish(running)
+) -> Comparison:
+    """Run every method and baseline.
+
+    `show` is called with each row of the table as soon as it is known; `follow` exhausts a run (a terminal shows its Steps).
+    """
     settings, started = recipe.run, time.perf_counter()
     names = _names(recipe)
     if settings.data is None:
@@ -63,7 +69,7 @@ def compare_recipe(recipe: Recipe, notes: Notes, show: Show = lambda row: None) 
         raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()))
     task = learn_task(settings, gathered)
     rows, candidates = [], []
-    for row, candidate in _results(recipe, names, gathered, task, folder, notes):
+    for row, candidate in _results(recipe, names, gathered, task, folder, notes, follow):
         show(row)
         rows.append(row)
         candidates += [candidate] if candidate else []
@@ -96,7 +102,7 @@ def _names(recipe: Recipe) -> list[str]:
 
 
 def _results(
-    recipe: Recipe, names: Sequence[str], gathered: Gathered, task: Task, folder: Path, notes: Notes
+    recipe: Recipe, names: Sequence[str], gathered: Gathered, task: Task, folder: Path, notes: Notes, follow: Follow
 ) -> Iterator[tuple[dict[str, Any], Candidate | None]]:
     """Each row of the table; with a Candidate where the method can win."""
     for baseline in (baselines.majority(task, gathered.splits), baselines.tfidf(task, gathered.splits, recipe.run.seed)):
@@ -107,8 +113,11 @@ def _results(
         mine.updated(out=str(folder / "methods" / name))
         notes.say("comparing", method=name)
         try:
-            run = finish(tune(mine, notes, gathered, data))
+            run = follow(tune(mine, notes, gathered, data), mine)
         except (JoyulError, RuntimeError, MemoryError) as error:  # a method that fails stands in the table with its reason
+            if isinstance(error, DoesNotFit) and recipe.run.methods is None:  # nobody asked for it
+                notes.say("method_left_out", method=name, reason=error)
+                continue
             notes.warn("method_failed", method=name, reason=error)
             yield _row(name, error=str(error)), None
             continue

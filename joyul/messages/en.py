@@ -272,6 +272,7 @@ ENGLISH = {
     "predictions_written": "{count} predictions written to {out}",
     "xlsx_needs_openpyxl": "xlsx files need openpyxl. Type: pip install 'joyul[files]'",
     # compare
+    "method_left_out": "{method} is left out: {reason}",
     "all_methods_failed": "every method failed; the reasons stand above.",
     "method_twice": "{found} is to be compared twice; keep one.",
     "comparing": "{method} …",

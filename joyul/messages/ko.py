@@ -216,6 +216,7 @@ KOREAN = {
     "predictions_written": "예측 {count}개를 {out}에 썼습니다",
     "xlsx_needs_openpyxl": "xlsx 파일에는 openpyxl이 필요합니다. 입력: pip install 'joyul[files]'",
     # compare
+    "method_left_out": "{method}은(는) 뺐습니다: {reason}",
     "all_methods_failed": "모든 방법이 실패했습니다. 까닭은 위에 있습니다.",
     "method_twice": "{found}이(가) 두 번 들어 있습니다. 하나만 남겨 주세요.",
     "comparing": "{method} …",

@@ -11,6 +11,7 @@ from scipy.stats import binom
 import joyul
 from joyul.compare.verdict import Candidate, decide, mcnemar
 from joyul.errors import UsageError
+from tests import tiny
 
 
 def test_mcnemar_by_hand() -> None:
@@ -67,3 +68,10 @@ def test_a_setting_that_no_method_takes_is_refused_before_any_work(base: str, re
     with pytest.raises(UsageError, match="no stage of prompt takes epochs"):
         joyul.compare(data=reviews, base=base, methods=["prompt"], epochs=2, out=str(tmp_path / "c"))
     assert not (tmp_path / "c").exists()
+
+
+def test_what_does_not_fit_is_left_out_unless_asked_for(reviews: str, tmp_path: Path) -> None:
+    decoder = tiny.save(tmp_path / "gpt2", "gpt2")
+    found = joyul.compare(data=reviews, base=decoder, out=str(tmp_path / "c"), epochs=1)
+    assert [row["method"] for row in found.record["methods"]] == ["majority", "tfidf", "head", "full"]
+    assert all(row["error"] is None for row in found.record["methods"])
