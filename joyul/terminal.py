@@ -68,9 +68,8 @@ def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
             except StopIteration as end:
                 ended: Ended = end.value
                 return ended
-            bar.update(
-                task, description=step.method, total=recipe.stages[step.stage - 1].values.get("epochs"), completed=step.epoch or 0, state=_state(step)
-            )
+            total = recipe.stages[step.stage - 1].values.get("epochs")
+            bar.update(task, description=step.method, total=total, completed=step.epoch or 0, state=_state(step))
             if step.valid is not None or step.kind == "search":
                 messages.print(f"  {_line(step)}", soft_wrap=True)
 
