@@ -13,8 +13,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from joyul.bases.load import BaseFiles, load_model, open_base
-from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE
+from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE, weights_of
 from joyul.contracts import Example, Form, Method, Prediction, Setting, Task
+from joyul.data.values import composed
 from joyul.engine.device import device
 from joyul.engine.evaluate import predict
 from joyul.errors import DataError, RunError, UsageError
@@ -54,9 +55,9 @@ class Artifact:
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, notes: Notes | None = None
     ) -> list[Prediction]:
         """One Prediction a text, in order. An empty text raises DataError naming its place."""
-        inputs = [{"text": text} for text in texts]
+        inputs = [{"text": composed(text)} for text in texts]
         for values, pair in zip(inputs, pairs or (), strict=bool(pairs)):
-            values["text_pair"] = pair
+            values["text_pair"] = composed(pair)
         return self.predict_examples([Example(str(number + 1), value) for number, value in enumerate(inputs)], notes)
 
     def predict_examples(self, examples: Sequence[Example], notes: Notes | None = None) -> list[Prediction]:
@@ -135,7 +136,7 @@ def _runs_near(folder: Path) -> list[str]:
 
 def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
     has_model = (folder / MODEL_FOLDER).is_dir()
-    files = open_base(_base_of(folder))
+    files = open_base(weights_of(folder))
     form = _form(folder / PROMPT_FILE, files, catalogue)
     model: nn.Module = load_model(files, form.auto_class, form.setting.task.labels, dropout=dropout)
     stages: list[Method] = []
@@ -155,14 +156,3 @@ def _form(file: Path, files: BaseFiles, catalogue: Catalogue) -> Form:
         return catalogue.forms[content["form"]].restore(content, setting)
     except (YAMLError, KeyError, TypeError, ValueError) as error:
         raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error
-
-
-def _base_of(folder: Path) -> str:
-    """The base of a run in which no weight moved: the nearest in its lineage that has weights."""
-    while not (folder / MODEL_FOLDER).is_dir():
-        recipe = YAML(typ="base", pure=True).load((folder / RECIPE_FILE).read_text(encoding="utf-8"))
-        base = str(recipe.get("base", "starter"))
-        if not (Path(base) / RECIPE_FILE).is_file():
-            return base
-        folder = Path(base)
-    return str(folder / MODEL_FOLDER)

@@ -71,7 +71,8 @@ def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], fl
     """Validation, then the test rows: read here, once. And the seconds a row took, tokenising included."""
     if run.gathered is None or not run.gathered.labelled:
         return {}, None
-    most = min((stage.values["micro_batch"] for stage in run.recipe.stages if "micro_batch" in stage.values), default=None)
+    limits = [stage.values[key] for stage in run.recipe.stages for key in ("micro_batch", "batch_size") if key in stage.values]
+    most = min(limits, default=None)  # as in training
     found, rows_seen, started = {}, 0, time.perf_counter()
     for name, examples in (("valid", run.data.valid), ("test", run.gathered.splits.test)):
         if examples:
@@ -91,7 +92,8 @@ def _metrics(
     folder: Path, run: Finished, evaluations: Mapping[str, Evaluation], row_seconds: float | None, notes: Notes
 ) -> dict[str, Any]:
     task, settings = run.tuned.form.setting.task, run.recipe.run
-    baseline = _baseline(run, evaluations)
+    baseline = _baseline(run, evaluations.get("test") or evaluations.get("valid"))
+    floor = _baseline(run, evaluations.get("valid"))
     moving = [p for method in run.methods for group in method.moves(run.tuned.model) for p in group.parameters.values()]
     return {
         "task": task.name, "method": settings.method, "base": settings.base, "metric": task.metric,
@@ -99,7 +101,7 @@ def _metrics(
         "baseline": baseline,
         "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds, "peak_memory": device.peak(),
         "parameters": parameter_count(run.tuned.model), "trainable": sum({id(p): p.numel() for p in moving}.values()),
-        "diagnosis": diagnose(run.steps, task.metric, baseline.get(task.metric) if baseline else None),
+        "diagnosis": diagnose(run.steps, task.metric, floor[task.metric] if floor else None),
         "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
         "data": {"source": settings.data, "fingerprint": run.gathered.fingerprint if run.gathered else None},
         "versions": versions(), "device": device.describe(), "lineage": list(run.lineage),
@@ -108,9 +110,8 @@ def _metrics(
     }  # fmt: skip
 
 
-def _baseline(run: Finished, evaluations: Mapping[str, Evaluation]) -> dict[str, Any] | None:
+def _baseline(run: Finished, evaluation: Evaluation | None) -> dict[str, Any] | None:
     """The best answer that ignores the text, scored on the same rows."""
-    evaluation = evaluations.get("test") or evaluations.get("valid")
     if evaluation is None:
         return None
     task = run.tuned.form.setting.task

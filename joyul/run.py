@@ -25,7 +25,7 @@ from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, stage
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, from_words
-from joyul.start import check_fits, learn_task, open_tuned, report_facts
+from joyul.start import check_fits, learn_task, open_tuned, report_facts, report_text
 
 STEPS_FILE = "steps.jsonl"
 
@@ -74,12 +74,12 @@ def tune(recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: D
         gathered = gather(settings, notes)
     if gathered is None and settings.labels is None:
         raise UsageError("data_needed")
-    labelled = gathered is not None and gathered.labelled
     tuned = open_tuned(settings, methods, learn_task(settings, gathered), notes)
-    check_fits(tuned, methods, labelled)
+    check_fits(tuned, methods, gathered)
     data = data or _labelled_rows(gathered)
     _settle(recipe, gathered, tuned)
-    report_facts(recipe, tuned, methods, data, settings.base, notes)
+    report_text(settings, tuned, data, gathered, notes)
+    report_facts(recipe, tuned, methods, data, notes)
     lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / RECIPE_FILE, recipe.as_yaml())
@@ -122,6 +122,8 @@ def _settle(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> None:
         found = {"text": "text", "pair": "text_pair", "label": "target"}
         columns = {key: roles[role] for key, role in found.items() if role in roles and getattr(recipe.run, key) is None}
         recipe.updated(words("origin_found"), **columns, **({} if recipe.run.task else {"task": setting.task.name}))
+    if Path(recipe.run.base).exists():  # the result has to find it from anywhere
+        recipe.updated(base=str(Path(recipe.run.base).resolve()))
     if recipe.run.max_length is None:
         recipe.updated(words("origin_default", why=words("why_base")), max_length=setting.max_length)
     if recipe.run.precision == "auto":

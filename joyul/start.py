@@ -15,14 +15,14 @@ from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_c
 from joyul.bases.facts import Shape, cost, report_cut, report_language
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, load_model, open_base
 from joyul.bases.pooling import append_mean_pooling, can_pool
-from joyul.bases.source import find
+from joyul.bases.source import find, weights_of
 from joyul.contracts import Example, Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device
 from joyul.engine.kernels import rates
 from joyul.errors import DataError, DoesNotFit, UsageError
 from joyul.forms import FORMS
-from joyul.methods.chain import Data, Tuned, fitting
+from joyul.methods.chain import Data, Tuned, encode, fitting
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings
@@ -31,6 +31,9 @@ from joyul.tasks import TASKS
 
 if TYPE_CHECKING:
     from joyul.data.gather import Gathered
+
+
+SAID = ("learning_rate", "epochs", "batch_size", "precision")  # the settings a user asks about first
 
 
 def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
@@ -45,11 +48,18 @@ def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
     elif gathered is None or not gathered.labelled:
         raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()) if gathered else "")
     else:
-        task = TASKS[name].learn([example.target for example in gathered.splits.train])
+        task = TASKS[name].learn([example.target for example in _carved(gathered)])
     if gathered is not None and gathered.labelled:
         for examples in (gathered.splits.train, gathered.splits.valid, gathered.splits.test):
             check_targets(task, examples or ())
     return task
+
+
+def _carved(gathered: Gathered) -> list[Example]:
+    """The training rows, and those carved from the same file: together they define the labels. A file of its own does not."""
+    splits = gathered.splits
+    parts = [part for part in (splits.train, splits.valid, splits.test) if part is not None]
+    return [example for part in parts if part.table is splits.train.table for example in part]
 
 
 def check_targets(task: Task, examples: Sequence[Example]) -> None:
@@ -74,7 +84,7 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
         before = artifact.load(source.run, dropout=settings.dropout)
         if _continues(before, task, settings):
             notes.say("base_continues", base=settings.base)
-            before.tuned.form = _continued_form(before.form, settings, methods)
+            before.tuned.form = _continued_form(before, settings, methods)
             return before.tuned
         if any((source.run / artifact.STAGES_FOLDER).glob("*")):
             raise DoesNotFit("base_has_other_labels", base=settings.base, labels=", ".join(before.form.setting.task.labels))
@@ -96,10 +106,12 @@ def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> 
     return set(before.form.setting.task.labels) == set(task.labels) and settings.form in (None, before.form.name)
 
 
-def _continued_form(form: Form, settings: RunSettings, methods: Sequence[Method]) -> Form:
+def _continued_form(before: artifact.Artifact, settings: RunSettings, methods: Sequence[Method]) -> Form:
     """A run's own Form, with the length and the template that the user asks for now."""
+    form = before.form
     if settings.max_length is not None:
-        form = type(form).restore(form.spec(), replace(form.setting, max_length=settings.max_length))
+        longest = _max_length(settings, open_base(weights_of(before.folder)))
+        form = type(form).restore(form.spec(), replace(form.setting, max_length=longest))
     return _templated(form, settings, methods)
 
 
@@ -137,11 +149,20 @@ def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles, 
     return alone and declared_pooling(files.source.path) == "mean" and can_pool(model)
 
 
-def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, base: str, notes: Notes) -> None:
-    """Settle each stage's defaults, then say what the run will take; refuse a base that cannot read the text."""
+def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathered | None, notes: Notes) -> None:
+    """Say what of the text is cut and what the base cannot read; refuse a base that cannot read half of it."""
+    unlabelled = gathered is not None and not gathered.labelled
+    rows = encode(tuned.form, gathered.splits.train, notes) if gathered and unlabelled else data.rows("train", tuned.form, notes)
+    setting = tuned.form.setting
+    paired = gathered is not None and "text_pair" in gathered.columns.roles
+    frame = setting.tokenizer.num_special_tokens_to_add(pair=paired)
+    report_language(rows, frame, settings.base, notes, settings.allow_unknown)
+    report_cut(rows, setting.max_length, notes)
+
+
+def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes) -> None:
+    """Settle each stage's defaults, then say them with their origins, and what the run will take."""
     rows = data.rows("train", tuned.form, notes)
-    report_language(rows, base, notes, recipe.run.allow_unknown)
-    report_cut(rows, tuned.form.setting.max_length, notes)
     shape = _shape(tuned.model)
     for stage, method in zip(recipe.stages, methods, strict=True):
         settings = stage.settle(Sizes(shape.width, len(rows)))
@@ -150,6 +171,8 @@ def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: 
             _say_cost(stage.method, shape, moving, rows, settings.epochs, recipe.run.precision, notes)
         else:
             notes.say("facts_nothing_moves", method=stage.method, parameters=f"{shape.parameters:,}")
+    said = [f"{key}={value} ({origin})" for key, value, origin in recipe.rows() if key.rpartition(".")[2] in SAID]
+    notes.say("settings_settled", settings=", ".join(said))
 
 
 def _say_cost(
@@ -180,10 +203,12 @@ def _shape(model: nn.Module) -> Shape:
     )  # fmt: skip
 
 
-def check_fits(tuned: Tuned, methods: Sequence[Method], labelled: bool) -> None:
-    """Refuse before any long work: a method that does not fit, or one that needs labels where there are none."""
+def check_fits(tuned: Tuned, methods: Sequence[Method], gathered: Gathered | None) -> None:
+    """Refuse before any long work: what does not fit, a template the rows cannot fill, a stage that needs labels."""
+    labelled = gathered is not None and gathered.labelled
     for method in methods:
         fitting(method, tuned.form)
-        method.forms(tuned.form)  # looks at the templates
+        for form in (tuned.form, *method.forms(tuned.form)):
+            form.encode(gathered.splits.train[:1] if gathered else ())
         if not labelled and method.moves(tuned.model):
             raise DataError("labels_needed", method=method.name)

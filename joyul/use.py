@@ -15,6 +15,7 @@ from joyul.contracts import Example, Prediction
 from joyul.data.columns import infer
 from joyul.data.examples import Examples, drop_unusable
 from joyul.data.read import Table, read
+from joyul.data.values import composed
 from joyul.engine.evaluate import evaluate as score
 from joyul.errors import DataError, UsageError
 from joyul.files import check_writable, write_file, write_lines, write_text
@@ -22,13 +23,14 @@ from joyul.messages import words
 from joyul.methods.chain import encode
 from joyul.notes import Notes
 from joyul.recipe.grammar import read_recipe
+from joyul.recipe.resolve import from_words
 from joyul.recipe.settings import RunSettings
 from joyul.results import answer, scored
 from joyul.start import check_targets
 
 TABULAR = (".csv", ".tsv", ".xlsx")
 LINES = (".jsonl", ".ndjson")
-ADDED = ("prediction", "score", "error")
+ADDED = ("id", "prediction", "score", "error")
 CHUNK = 2000  # rows predicted before they are let go
 
 
@@ -62,7 +64,8 @@ def predict_texts(artifact: Artifact, texts: Sequence[str], notes: Notes) -> lis
     """Predict texts typed by hand or read from standard input. Raises UsageError where the result reads pairs."""
     if trained_columns(artifact).get("pair"):
         raise UsageError("pairs_need_a_file")
-    return predict_lines(artifact, [Example(str(number), {"text": text}) for number, text in enumerate(texts, start=1)], notes)
+    examples = [Example(str(number), {"text": composed(text)}) for number, text in enumerate(texts, start=1)]
+    return predict_lines(artifact, examples, notes)
 
 
 def predict_lines(artifact: Artifact, examples: Sequence[Example], notes: Notes) -> list[dict[str, Any]]:
@@ -113,8 +116,9 @@ def write_predictions(out: Path, table: Table, lines: Sequence[Mapping[str, Any]
     if out.suffix.lower() in LINES:
         write_lines(out, lines)
         return
-    header = [*table.columns, *(_free_name(name, table.columns) for name in ADDED)]
-    rows = ([*(row[column] for column in table.columns), *(line.get(name) for name in ADDED)]
+    added = [name for name in ADDED if name != "id" or "id" not in table.columns]  # rows that have an id keep theirs
+    header = [*table.columns, *(_free_name(name, table.columns) for name in added)]
+    rows = ([*(row[column] for column in table.columns), *(line.get(name) for name in added)]
             for row, line in zip(table.rows, lines, strict=True))  # fmt: skip
     if out.suffix.lower() == ".xlsx":
         _write_xlsx(out, header, rows)
@@ -149,17 +153,18 @@ def _write_xlsx(out: Path, header: Sequence[str], rows: Iterable[Sequence[Any]])
     book = Workbook(write_only=True)
     sheet = book.create_sheet("predictions")
     for row in (header, *rows):
-        cells = [WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", str(_cell(value)))) if value else None for value in row]
-        for cell in cells:
-            if cell is not None:
-                cell.data_type = "s"  # text that opens with = is no formula
+        cells = []
+        for value in map(_cell, row):
+            cells.append(WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value))
+            if isinstance(value, str):
+                cells[-1].data_type = "s"  # text that opens with = is no formula
         sheet.append(cells)
     write_file(out, book.save)
 
 
 def evaluate(path: str | Path, notes: Notes | None = None, **settings: Any) -> dict[str, Any]:
     """Score a result on new labelled rows: `joyul.evaluate("runs/x", data="new.csv")`."""
-    return evaluate_file(load(path), RunSettings(**settings), notes or Notes())
+    return evaluate_file(load(path), from_words("eval", settings).run, notes or Notes())
 
 
 def evaluate_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> dict[str, Any]:

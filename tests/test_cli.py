@@ -181,12 +181,12 @@ ALIASED = {
     "cutoff_len=64": ("max_length", 64), "max_seq_length=64": ("max_length", 64), "--max-seq-length=64": ("max_length", 64),
     "output_dir=o": ("out", "o"), "finetuning_type=full": ("method", "full"), "text_column_name=t": ("text", "t"),
     "label_column_name=l": ("label", "l"), "mixed_precision=bf16": ("precision", "bf16"), "bf16=yes": ("precision", "bf16"),
-    "bf16=no": ("precision", "auto"), "fp32=true": ("precision", "fp32"), "random_state=3": ("seed", 3),
+    "bf16=no": ("precision", "fp32"), "fp32=true": ("precision", "fp32"), "random_state=3": ("seed", 3),
     "num_train_epochs=3": ("epochs", 3), "num_epochs=3": ("epochs", 3), "lr=1e-4": ("learning_rate", 1e-4),
     "lr_scheduler_type=cosine": ("schedule", "cosine"), "warmup_ratio=0.2": ("warmup", 0.2), "max_grad_norm=2": ("clip", 2),
     "label_smoothing_factor=0.1": ("label_smoothing", 0.1), "early_stopping_patience=2": ("patience", 2),
     "per_device_train_batch_size=8": ("batch_size", 8), "micro_batch_size=8": ("batch_size", 8),
-    "gradient_accumulation_steps=4": ("batch_size", 4), "full.num_train_epochs=3": ("epochs", 3),
+    "per_device_train_batch_size=4": ("batch_size", 4), "full.num_train_epochs=3": ("epochs", 3),
 }  # fmt: skip
 
 
@@ -208,7 +208,7 @@ def test_wrong_value_of_an_alias(written: str) -> None:
         typed(written)
 
 
-@pytest.mark.parametrize("written", [["batch_size=4", "gradient_accumulation_steps=4"], ["precision=fp32", "bf16=yes"]])
+@pytest.mark.parametrize("written", [["batch_size=4", "per_device_train_batch_size=4"], ["precision=fp32", "bf16=yes"]])
 def test_alias_beside_its_setting(written: list[str]) -> None:
     with pytest.raises(UsageError, match="given twice"):
         typed(*written)

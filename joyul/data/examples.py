@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from joyul.contracts import Example
 from joyul.data.table import Table
+from joyul.data.values import composed
 from joyul.errors import DataError
 from joyul.notes import Notes
 
@@ -123,7 +123,4 @@ def _blank(value: Any) -> bool:
 
 
 def _composed(value: Any) -> Any:
-    """NFC: a syllable typed on a Mac and one typed elsewhere are the same text."""
-    if isinstance(value, list):
-        return value
-    return value if value is None else unicodedata.normalize("NFC", value)
+    return composed(value) if isinstance(value, str) else value

@@ -44,7 +44,10 @@ def gather(settings: RunSettings, notes: Notes) -> Gathered:
         splits = Splits(sources["train"], None, None)
     else:
         valid, test = shares(list(sources), settings.valid, settings.test)
-        splits = split(sources, valid=valid, test=test, seed=settings.seed, shots=settings.shots, notes=notes)
+        splits = split(
+            sources, valid=valid, test=test, seed=settings.seed, shots=settings.shots, notes=notes,
+            labelled=columns.task == "classify",
+        )  # fmt: skip
     return Gathered(columns, splits, fingerprint(splits))
 
 

@@ -38,7 +38,7 @@ class _Rows:
 
 def shares(given: Collection[str], valid: str | None, test: str | None) -> tuple[float | None, float | None]:
     """Which shares of the training rows to carve for validation and test, beside the splits that are `given`."""
-    default_test = None if "valid" in given else SHARE
+    default_test = None if "valid" in given or valid is not None else SHARE
     return (
         None if "valid" in given else _share("valid", valid, SHARE),
         None if "test" in given else _share("test", test, default_test),
@@ -59,11 +59,14 @@ def _share(key: str, setting: str | None, default: float | None) -> float | None
 
 def split(
     sources: Mapping[str, Examples], *, valid: float | None, test: float | None, seed: int, notes: Notes,
-    shots: int | None = None,
+    shots: int | None = None, labelled: bool = True,
 ) -> Splits:  # fmt: skip
-    """Carve shares of the training rows, by class and group. `shots` rows a class are kept, validation among them."""
+    """Carve shares of the training rows, by group and, where they are `labelled`, by class.
+
+    `shots` rows a class are kept, validation among them.
+    """
     source = sources["train"]
-    rows = _Rows(classes(source), source.groups, seed)
+    rows = _Rows(classes(source, labelled), source.groups, seed)
     left = list(range(len(source)))
     tested = _carve(rows, left, "test", test, len(left)) if test else []
     left = _without(left, tested)
@@ -86,12 +89,9 @@ def split(
     return splits
 
 
-def classes(examples: Examples) -> list[str]:
-    """The class of every row. Targets that hardly repeat (texts, measures, lists) are no classes: all rows are one."""
-    targets = examples.targets
-    if any(not isinstance(target, str) for target in targets) or len(set(targets)) * 2 > len(targets):
-        return [ALL] * len(targets)
-    return targets
+def classes(examples: Examples, labelled: bool) -> list[str]:
+    """The class of every row; one class for all where the targets are no labels (texts, numbers, tags)."""
+    return [str(target) for target in examples.targets] if labelled else [ALL] * len(examples)
 
 
 def allot(sizes: Sequence[int], room: Sequence[int], total: int, least: int = 0) -> list[int]:

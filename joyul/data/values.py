@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 Cell = str | list[str | None] | None  # what a table holds
@@ -12,6 +13,11 @@ class Lexeme(str):
     """A JSON number as it stands in the file (`1.0`, `01e2`), told from a string."""
 
     __slots__ = ()
+
+
+def composed(text: str) -> str:
+    """NFC: a syllable typed on a Mac and one typed elsewhere are the same text."""
+    return unicodedata.normalize("NFC", text)
 
 
 def as_cell(value: Any) -> Cell:

@@ -27,12 +27,12 @@ def diagnose(steps: Sequence[Step], metric: str, baseline: float | None) -> str:
 def _judge(last: Sequence[Step], checked: Sequence[Step], metric: str, baseline: float | None) -> str:
     losses = [step.valid["loss"] for step in checked if step.valid is not None]
     scores = [step.valid[metric] for step in checked if step.valid is not None]
-    best = scores.index(max(scores))
+    best = max(range(len(scores)), key=lambda index: (scores[index], -losses[index]))  # as `Best` chooses
     lowest = losses.index(min(losses))
     if baseline is not None and max(scores) <= baseline:
         return words("diagnosis_not_learned", score=f"{max(scores):.3f}", baseline=f"{baseline:.3f}", epochs=_epoch(checked[-1]))
     if losses[-1] > RISE * losses[lowest] and _falling(last):
-        return words("diagnosis_overfitting", epoch=_epoch(checked[lowest]), best=_epoch(checked[best]))
+        return words("diagnosis_overfitting", epoch=_epoch(checked[lowest + 1]), best=_epoch(checked[best]))
     if best == len(scores) - 1 and len(scores) > 1 and losses[-1] < STILL_FALLING * losses[-2]:
         return words("diagnosis_still_improving", epochs=_epoch(checked[-1]))
     return words("diagnosis_fine", best=_epoch(checked[best]))

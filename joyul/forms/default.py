@@ -40,6 +40,8 @@ class Default:
 
     def encode(self, examples: Iterable[Example]) -> list[Row]:
         listed = list(examples)
+        for example in listed[:1]:
+            check(self.template, required="text", allowed=tuple(example.inputs))
         texts = [fill(self.template, example.inputs) for example in listed]
         paired = bool(listed) and "text_pair" in listed[0].inputs and "text_pair" not in slots(self.template)
         pairs = [example.inputs["text_pair"] for example in listed] if paired else None

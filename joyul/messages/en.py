@@ -97,6 +97,12 @@ ENGLISH = {
     "split_shots": "shots={shots}: the class {name!r} has only {count} rows.",
     "split_no_valid": "shots=1 leaves no row to validate on.",
     # recipe
+    "origin_compared": "compared",
+    "accumulation_alone": (
+        "gradient_accumulation_steps={found} says how often, but not how many rows. Type "
+        "batch_size=ROWS, or per_device_train_batch_size too."
+    ),
+    "settings_settled": "{settings}",
     "bad_value": "{key}={found} cannot be used. Allowed: {expected}.",
     "type_choice": "one of {names}",
     "type_integer": "a whole number",
@@ -272,6 +278,9 @@ ENGLISH = {
     "predictions_written": "{count} predictions written to {out}",
     "xlsx_needs_openpyxl": "xlsx files need openpyxl. Type: pip install 'joyul[files]'",
     # compare
+    "compare_needs_valid": (
+        "a comparison chooses by validation rows, and there are none. Leave valid= out, or name a file."
+    ),
     "method_left_out": "{method} is left out: {reason}",
     "all_methods_failed": "every method failed; the reasons stand above.",
     "method_twice": "{found} is to be compared twice; keep one.",

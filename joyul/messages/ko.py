@@ -86,6 +86,12 @@ KOREAN = {
     "split_shots": "shots={shots}: 분류 {name!r}에는 행이 {count}개뿐입니다.",
     "split_no_valid": "shots=1이면 검증할 행이 남지 않습니다.",
     # recipe
+    "origin_compared": "비교 대상",
+    "accumulation_alone": (
+        "gradient_accumulation_steps={found}은(는) 몇 번인지만 알려 줍니다. batch_size=행수를 쓰거나 "
+        "per_device_train_batch_size도 함께 주세요."
+    ),
+    "settings_settled": "{settings}",
     "bad_value": "{key}={found} 값은 쓸 수 없습니다. 쓸 수 있는 값: {expected}.",
     "type_choice": "{names} 가운데 하나",
     "type_integer": "정수",
@@ -216,6 +222,7 @@ KOREAN = {
     "predictions_written": "예측 {count}개를 {out}에 썼습니다",
     "xlsx_needs_openpyxl": "xlsx 파일에는 openpyxl이 필요합니다. 입력: pip install 'joyul[files]'",
     # compare
+    "compare_needs_valid": "비교는 검증 행으로 고르는데 검증 행이 없습니다. valid=를 빼거나 파일을 주세요.",
     "method_left_out": "{method}은(는) 뺐습니다: {reason}",
     "all_methods_failed": "모든 방법이 실패했습니다. 까닭은 위에 있습니다.",
     "method_twice": "{found}이(가) 두 번 들어 있습니다. 하나만 남겨 주세요.",

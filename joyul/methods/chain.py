@@ -105,7 +105,9 @@ def _train(
         rows = [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
     valid = data.rows("valid", form, notes)
     best = Best(groups, form.setting.task.metric, patience)
-    evaluate = validator(tuned.model, form, valid, plan.micro_batch) if valid else None
+    # what training never computed at once, evaluation does not either
+    most = min(plan.micro_batch or plan.batch_size, plan.batch_size)
+    evaluate = validator(tuned.model, form, valid, most) if valid else None
     try:
         for step in train(tuned.model, form, rows, groups, plan, evaluate):
             stop = best.read(step)

@@ -11,7 +11,7 @@ from joyul.recipe.settings import ALIASES
 from joyul.recipe.values import allowed
 
 FACTORS = ("per_device_train_batch_size", "micro_batch_size", "gradient_accumulation_steps")  # multiplied: batch_size
-SWITCHES = {"bf16": ("precision", "bf16"), "fp32": ("precision", "fp32")}
+SWITCHES = {"bf16": ("precision", "bf16", "fp32"), "fp32": ("precision", "fp32", "auto")}  # yes, no
 SPELLINGS = (*ALIASES, *FACTORS, *SWITCHES)
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -37,6 +37,8 @@ def _batch(given: Sequence[Given]) -> list[Given]:
         if not str(item.value).isdigit():
             raise UsageError("bad_value", where=item.where, key=item.key, found=str(item.value), expected=allowed("batch_size"))
         product *= int(item.value)
+    if len(factors) == 1 and factors[0].key == "gradient_accumulation_steps":
+        raise UsageError("accumulation_alone", where=factors[0].where, found=str(factors[0].value))
     return [Given("batch_size", str(product), factors[0].where)]
 
 
@@ -44,11 +46,10 @@ def _switched(given: Sequence[Given]) -> list[Given]:
     switched = []
     for item in given:
         if item.key in SWITCHES:
-            key, value = SWITCHES[item.key]
+            key, on, off = SWITCHES[item.key]
             if str(item.value).lower() not in (*TRUE, *FALSE):
                 raise UsageError(
                     "bad_value", where=item.where, key=item.key, found=str(item.value), expected=allowed("overwrite")
                 )
-            if str(item.value).lower() in TRUE:
-                switched.append(Given(key, value, item.where))
+            switched.append(Given(key, on if str(item.value).lower() in TRUE else off, item.where))
     return switched

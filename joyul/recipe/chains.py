@@ -65,7 +65,7 @@ def names(method: str) -> list[str]:
 def build(method: str, given: Sequence[tuple[Given, str]]) -> list[Stage]:
     """The stages of `method` with the stage settings in `given` (each with its origin) laid out over them."""
     stages = [Stage(name) for name in names(method)]
-    for item, origin in given:
+    for item, origin in sorted(given, key=lambda pair: "." in pair[0].key):  # what names its stage has the last word
         _place(item, origin, stages)
     for stage in stages:
         stage.values = checked(StageSettings, stage.values, {}).model_dump(exclude_none=True)
@@ -116,8 +116,7 @@ def _admitting(item: Given, key: str, takers: Sequence[Stage]) -> list[Stage]:
         return list(takers)  # a word, or a mistake that the type check names
     admitting = [stage for stage in takers if _inside(number, stage.info.ranges.get(key))]
     if not admitting:
-        shown = "; ".join(f"{s.method}: {s.info.ranges[key][0]:g} … {s.info.ranges[key][1]:g}" for s in takers)
-        raise UsageError("chain_out_of_range", where=item.where, key=key, value=item.value, ranges=shown)
+        raise _out_of_range(item, key, takers)
     return admitting
 
 
@@ -125,10 +124,17 @@ def _inside(number: float, bounds: tuple[float, float] | None) -> bool:
     return bounds is None or bounds[0] <= number <= bounds[1]
 
 
+def _out_of_range(item: Given, key: str, stages: Sequence[Stage]) -> UsageError:
+    shown = "; ".join(f"{s.method}: {s.info.ranges[key][0]:g} … {s.info.ranges[key][1]:g}" for s in stages)
+    return UsageError("chain_out_of_range", where=item.where, key=key, value=item.value, ranges=shown)
+
+
 def _put(item: Given, key: str, pairs: Sequence[tuple[Stage, Any]], origin: str) -> None:
     for stage, written in pairs:
         value = written.strip() if isinstance(written, str) else written
-        checked(StageSettings, {key: value}, {key: item.where or ""} if item.where else {})
+        settled = checked(StageSettings, {key: value}, {key: item.where or ""} if item.where else {})
+        if key in stage.info.ranges and not _inside(getattr(settled, key), stage.info.ranges[key]):
+            raise _out_of_range(item, key, [stage])
         stage.values[key] = value
         stage.origins[key] = origin
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -32,10 +32,11 @@ class Recipe:
     stage_given: Sequence[tuple[Given, str]] = ()
 
     def with_method(self, method: str) -> Recipe:
-        """The same recipe for another chain (`compare`); stage settings go where they are taken."""
-        taken = [item for item in self.stage_given if _taken(item[0].key, method)]
+        """The same recipe for another chain (`compare`): settings go where a stage takes them and its range admits them."""
+        taken = [item for item in self.stage_given if admits(method, item[0])]
         run = self.run.model_copy(update={"method": method})
-        return Recipe(run, chains.build(method, taken), dict(self.origins), self.stage_given)
+        origins = {**self.origins, "method": words("origin_compared")}
+        return Recipe(run, chains.build(method, taken), origins, self.stage_given)
 
     def updated(self, origin: str | None = None, **values: Any) -> None:
         """Fix settings found on the way (a measured precision, a carved share)."""
@@ -67,19 +68,27 @@ def _scalar(value: Any) -> Any:
     return value if isinstance(value, bool | int | float) else str(value)
 
 
-def _taken(key: str, method: str) -> bool:
-    prefix, _, name = key.rpartition(".")
-    return any(
-        name in STAGES[stage].takes and prefix in ("", stage) for stage in chains.names(method)
-    )
+def admits(method: str, item: Given) -> bool:
+    """Whether a stage of `method` takes a setting, and has room for its value where that is a single one."""
+    prefix, _, name = item.key.rpartition(".")
+    if not any(name in STAGES[stage].takes and prefix in ("", stage) for stage in chains.names(method)):
+        return False
+    try:
+        chains.build(method, [(item, "")])
+    except UsageError as error:
+        if error.key == "chain_out_of_range":
+            return False
+        raise
+    return True
 
 
 def resolve(verb: str, given: Sequence[Given], recipe_file: str | None = None) -> Recipe:
     """The recipe of a verb: the command line wins over the file, the file over the defaults."""
-    layers = [(item, words("origin_file")) for item in (read_recipe(recipe_file) if recipe_file else [])]
-    layers = _translated(layers, words("origin_file")) + _translated([(item, "") for item in given], words("origin_user"))
     chosen: dict[str, tuple[Given, str]] = {}
-    for item, origin in layers:
+    filed = read_recipe(recipe_file) if recipe_file else []
+    if verb == "compare":  # a recipe for `train` names one method: that is the one compared
+        filed = [replace(item, key="methods") if item.key == "method" else item for item in filed]
+    for item, origin in _layers(given, filed):
         _known(verb, item)
         chosen[item.key] = (item, origin)
     run_given = {key: pair for key, pair in chosen.items() if key in RUN_KEYS}
@@ -103,14 +112,29 @@ def _text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _translated(layer: Sequence[tuple[Given, str]], origin: str) -> list[tuple[Given, str]]:
-    items = aliases.translate([item for item, _ in layer])
-    seen: dict[str, Given] = {}
+def _layers(typed: Sequence[Given], filed: Sequence[Given]) -> list[tuple[Given, str]]:
+    """The file's settings, then those typed; what is multiplied into one setting is taken from both."""
+    factors = {item.key: item for item in (*filed, *typed) if item.key in aliases.FACTORS}
+    asked = any(item.key in aliases.FACTORS for item in typed)
+    parts = (
+        (filed, words("origin_file"), [] if asked else list(factors.values())),
+        (typed, words("origin_user"), list(factors.values()) if asked else []),
+    )
+    found = []
+    for items, origin, mine in parts:
+        plain = [item for item in _once(items) if item.key not in aliases.FACTORS]
+        found += [(item, origin) for item in _once(aliases.translate([*plain, *mine]))]
+    return found
+
+
+def _once(items: Sequence[Given]) -> Sequence[Given]:
+    """The same items; UsageError for a key that stands twice."""
+    seen: set[str] = set()
     for item in items:
         if item.key in seen:
             raise UsageError("key_twice", where=item.where, key=item.key)
-        seen[item.key] = item
-    return [(item, origin) for item in items]
+        seen.add(item.key)
+    return items
 
 
 def _known(verb: str, item: Given) -> None:

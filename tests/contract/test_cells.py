@@ -201,3 +201,15 @@ def test_model_loads_in_plain_transformers_with_equal_logits(architecture: str, 
         for row, answer in zip(plain, made.load().predict(texts), strict=True):
             scores: Any = answer.scores
             assert row.tolist() == pytest.approx([scores[model.config.id2label[index]] for index in range(2)], abs=1e-5)
+
+
+def test_a_run_without_weights_is_a_base_from_anywhere(
+    base: str, reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(base).parent)
+    zero = joyul.train(base="bert", method="prompt", labels=["good", "bad"], out=str(tmp_path / "zero"))
+    monkeypatch.chdir(tmp_path)
+    assert zero.load().predict(["good"])[0].value == "good", "its base was named from another folder"
+    tuned = joyul.train(data=reviews, base="zero", method="full", epochs=1, out="tuned")
+    assert tuned.metrics["plain_loadable"], "other labels: only the weights go on, under a new head"
+    assert [item["method"] for item in tuned.metrics["lineage"]] == ["prompt", "full"]

@@ -29,9 +29,9 @@ def examples(labels: list[str], groups: list[str] | None = None, name: str = "t.
     return Examples(keep(name, ["text", "label", "group"], rows, Notes()), roles)
 
 
-def carved(labels: list[str], *, valid=0.1, test=0.1, seed=0, notes=None, groups=None, shots=None) -> Splits:
+def carved(labels: list[str], *, valid=0.1, test=0.1, seed=0, notes=None, groups=None, shots=None, labelled=True) -> Splits:
     source = {"train": examples(labels, groups)}
-    return split(source, valid=valid, test=test, seed=seed, notes=notes or Notes(), shots=shots)
+    return split(source, valid=valid, test=test, seed=seed, notes=notes or Notes(), shots=shots, labelled=labelled)
 
 
 def parts(splits: Splits) -> list[Examples]:
@@ -107,7 +107,7 @@ def test_rare_classes_stay_in_training():
 
 
 def test_texts_and_lists_are_no_classes():
-    splits = carved([f"target {row}" for row in range(50)])
+    splits = carved([f"target {row}" for row in range(50)], labelled=False)
     assert [len(part) for part in parts(splits)] == [40, 5, 5]
 
 
@@ -168,3 +168,12 @@ def test_every_row_goes_one_way_and_every_class_is_trained(labels, valid, test, 
     assert everything(splits) == list(range(1, len(labels) + 1))
     assert set(splits.train.targets) == set(labels)
     assert len(splits.test) <= max(1, round(test * len(labels)))
+
+
+def test_rare_labels_stay_in_train():
+    """Eleven labels in twenty rows: whatever the seed, every label of validation and test is in train."""
+    labels = [f"label {row % 11}" for row in range(20)]
+    for seed in range(20):
+        splits = carved(labels, seed=seed)
+        rest = {target for part in (splits.valid, splits.test) if part for target in part.targets}
+        assert rest <= set(splits.train.targets)

@@ -250,10 +250,10 @@ OUTCOMES = [
         status=2,
     ),
     Outcome(
-        "every method fails",
+        "base that cannot be compared",
         "refused",
         "compare r.csv base=bret",
-        ("full failed: 'bret' is no folder here", "every method failed; the reasons stand above."),
+        ("'bret' is no folder here", "Did you mean 'bert'?"),
         {"r.csv": GOOD},
         status=1,
     ),

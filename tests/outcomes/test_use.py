@@ -54,7 +54,7 @@ def one_line_a_row(folder: Path) -> None:
 
 
 def own_columns_kept(folder: Path) -> None:
-    assert cells(folder)[0] == ["text", "prediction", "prediction_joyul", "score", "error"]
+    assert cells(folder)[0] == ["text", "prediction", "id", "prediction_joyul", "score", "error"]
     assert [row[1] for row in cells(folder)[1:]] == ["x", "y"]
 
 
