@@ -101,7 +101,7 @@ def _aliases() -> str:
     rows = [(f"`{key}`", ", ".join(f"`{alias}`" for alias in doc(key).aliases)) for key in (*RUN_KEYS, *STAGE_KEYS)]
     rows = [row for row in rows if row[1]]
     rows.append(("`batch_size`, their product", ", ".join(f"`{name}`" for name in FACTORS)))
-    rows += [(f"`{key}={value}`", f"`{name}=true`") for name, (key, value) in SWITCHES.items()]
+    rows += [(f"`{key}={value}`", f"`{name}=true`") for name, (key, value, _) in SWITCHES.items()]
     return _table(("setting", "also called"), rows)
 
 
