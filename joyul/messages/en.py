@@ -301,6 +301,7 @@ ENGLISH = {
     "verdict_baseline": "Beware: {name}, which needs no model, scores {score} on the same test rows.",
     "comparison_saved": "Saved in {folder}; the winner in {best}. Next:  joyul predict {best} \"a text\"",
     # report
+    "report_at_epoch": " (epoch {epoch})",
     "report_title": "{method} on {base}",
     "report_interval": "95 % interval",
     "report_baseline": "Baseline, without reading the input",

@@ -243,6 +243,7 @@ KOREAN = {
     "verdict_baseline": "주의: 모델이 필요 없는 {name}이(가) 같은 시험 행에서 {score}입니다.",
     "comparison_saved": "{folder}에 저장했습니다. 이긴 것은 {best}에 있습니다. 다음:  joyul predict {best} \"글\"",
     # report
+    "report_at_epoch": " ({epoch}번째 에폭)",
     "report_title": "{base} · {method}",
     "report_interval": "95 % 신뢰 구간",
     "report_baseline": "기준선 (입력을 읽지 않을 때)",

@@ -33,13 +33,13 @@ def evaluations(steps: Iterable[Line]) -> list[Line]:
 
 
 def kept(steps: Sequence[Line], metric: str) -> list[Line]:
-    """Per stage, the evaluation with the best score (without scores: the lowest loss); the first of equals."""
-    best: dict[Any, tuple[float, Line]] = {}
+    """Per stage, the evaluation with the best score; among equals (and without scores) the one with the lowest loss."""
+    best: dict[Any, tuple[tuple[float, float], Line]] = {}
     for step in evaluations(steps):
         value, loss = counts.finite(step["valid"].get(metric)), counts.finite(step["valid"].get("loss"))
-        rank = value if value is not None else None if loss is None else -loss
+        rank = (value if value is not None else 0.0, -loss if loss is not None else 0.0)
         stage = step.get("stage", 1)
-        if rank is not None and (stage not in best or rank > best[stage][0]):
+        if (value is not None or loss is not None) and (stage not in best or rank > best[stage][0]):
             best[stage] = (rank, step)
     return [step for _, step in best.values()]
 
@@ -100,7 +100,7 @@ def _score(steps: Sequence[Line], metric: str) -> Figure | None:
     name, other = words("report_valid_score", metric=metric.replace("_", " ")), words("report_candidates")
     series = [_series(name, valid, "dash", _tip(name, show)), _series(other, tried, "dots", _tip(other, show))]
     best = [
-        (float(step["step"]), float(value), show(value))
+        (float(step["step"]), float(value), show(value) + _epoch(step))
         for step in kept(steps, metric)
         if (value := counts.finite(step["valid"].get(metric))) is not None
     ]
@@ -112,6 +112,11 @@ def _score(steps: Sequence[Line], metric: str) -> Figure | None:
         other, [y for part in tried for _, y in part], show
     )
     return _chart("score", name, note, series, best, steps, _percent if units.is_share(metric) else short)
+
+
+def _epoch(step: Line) -> str:
+    """The axis counts steps; the diagnosis speaks of epochs."""
+    return words("report_at_epoch", epoch=f"{step['epoch']:g}") if step.get("epoch") is not None else ""
 
 
 def _percent(value: float) -> str:
