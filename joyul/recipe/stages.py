@@ -54,7 +54,7 @@ def _by_width(width: int, table: tuple[tuple[int, float], ...]) -> float:
     return next((value for limit, value in table if width <= limit), table[-1][1])
 
 
-FULL_RATES = ((128, 5e-4), (256, 2e-4), (512, 1e-4), (768, 3e-5), (1024, 2e-5), (4096, 1e-5))
+FULL_RATES = ((128, 5e-4), (256, 2e-4), (512, 7e-5), (768, 3e-5), (1024, 2e-5), (4096, 1e-5))
 HEAD_RATES = ((128, 3e-3), (512, 1e-3), (1024, 5e-4), (4096, 3e-4))
 
 
@@ -66,10 +66,10 @@ def _epochs(sizes: Sizes, batch_size: int, updates: int, least: int, most: int) 
 
 
 def _training(
-    rates: tuple[tuple[int, float], ...], updates: int, least: int, most: int, patience: int
+    rates: tuple[tuple[int, float], ...], batch_size: int, updates: int, least: int, most: int, patience: int
 ) -> Callable[[Sizes, Mapping[str, Any]], dict[str, Default]]:
     def defaults(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
-        batch = Default(32 if sizes.rows >= 1000 else 16, words("why_rows", rows=sizes.rows))
+        batch = Default(batch_size if sizes.rows >= 1000 else 16, words("why_rows", rows=sizes.rows))
         every = words("why_method")
         return {
             "learning_rate": Default(_by_width(sizes.width, rates), words("why_width", width=sizes.width)),
@@ -95,12 +95,12 @@ TRAINING = (
 STAGES: dict[str, StageInfo] = {
     "full": StageInfo(
         "every weight", "모든 가중치", TRAINING, {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
-        _training(FULL_RATES, updates=240, least=3, most=12, patience=3),
+        _training(FULL_RATES, batch_size=16, updates=240, least=3, most=12, patience=3),
     ),
     "head": StageInfo(
         "the head alone; the base stays frozen", "분류 층만. 모델 본체는 고정", TRAINING,
         {"learning_rate": (1e-6, 1.0), "epochs": (0, 10_000)},
-        _training(HEAD_RATES, updates=400, least=5, most=20, patience=5),
+        _training(HEAD_RATES, batch_size=32, updates=400, least=5, most=20, patience=5),
     ),
     "prompt": StageInfo("no weight: chooses among the given templates by score", "가중치는 그대로. 주어진 틀 가운데 점수로 고름"),
 }
