@@ -16,6 +16,7 @@ TEXTS = [
     "the plot is good", "the cast is bad", "not good at all", "not bad at all", "i liked the story", "i hated the ending",
     "a film about a dog and a cat", "the ending was fine", "well made and fine", "poor and dull", "a joy to watch", "a waste of time",
 ]  # fmt: skip
+DECODERS = ("gpt2", "llama", "mistral", "qwen3", "gemma", "opt")
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -37,15 +38,27 @@ def tokenizer(pad_token: str | None = "[PAD]", types: bool = False) -> PreTraine
 
 
 def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
-    """The configuration of a tiny `bert`, `roberta`, `distilbert`, `gpt2`, `llama`, `t5` or `bart`."""
+    """The configuration of a tiny model of the architecture, two layers deep (BART: one and one)."""
     common = {"vocab_size": vocabulary, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
     encoder = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 80}
     kinds: dict[str, tuple[type, dict[str, Any]]] = {
         "bert": (transformers.BertConfig, encoder),
         "roberta": (transformers.RobertaConfig, {**encoder, "type_vocab_size": 1}),
+        "xlm-roberta": (transformers.XLMRobertaConfig, {**encoder, "type_vocab_size": 1}),
+        "electra": (transformers.ElectraConfig, {**encoder, "embedding_size": 16}),
+        "deberta-v2": (transformers.DebertaV2Config, {
+            **encoder, "relative_attention": True, "position_buckets": 8, "pos_att_type": ["p2c", "c2p"], "norm_rel_ebd": "layer_norm",
+            "share_att_key": True, "position_biased_input": False, "type_vocab_size": 0,
+        }),
+        "modernbert": (transformers.ModernBertConfig, {**encoder, "cls_token_id": 2, "sep_token_id": 3}),
+        "albert": (transformers.AlbertConfig, {**encoder, "embedding_size": 16}),
         "distilbert": (transformers.DistilBertConfig, {"dim": WIDTH, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 80}),
         "gpt2": (transformers.GPT2Config, {"n_embd": WIDTH, "n_layer": 2, "n_head": 2, "n_positions": 80}),
         "llama": (transformers.LlamaConfig, {**encoder, "num_key_value_heads": 1}),
+        "mistral": (transformers.MistralConfig, {**encoder, "num_key_value_heads": 1}),
+        "qwen3": (transformers.Qwen3Config, {**encoder, "num_key_value_heads": 1, "head_dim": 16}),
+        "gemma": (transformers.GemmaConfig, {**encoder, "num_key_value_heads": 1, "head_dim": 16}),
+        "opt": (transformers.OPTConfig, {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 64, "max_position_embeddings": 80, "word_embed_proj_dim": 16}),
         "t5": (transformers.T5Config, {"d_model": WIDTH, "num_layers": 2, "num_heads": 2, "d_ff": 64, "d_kv": 16, "decoder_start_token_id": 0}),
         "bart": (transformers.BartConfig, {
             "d_model": WIDTH, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
@@ -59,7 +72,7 @@ def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
 
 def save(folder: Path, architecture: str = "bert", auto_class: str = "AutoModel", seed: int = 0, **changes: Any) -> str:
     """A random model and its tokenizer as a folder that `base=` takes."""
-    words = tokenizer(None if architecture in ("gpt2", "llama") else "[PAD]", types=architecture == "bert")
+    words = tokenizer(None if architecture in DECODERS else "[PAD]", types=architecture == "bert")
     torch.manual_seed(seed)
     model = getattr(transformers, auto_class).from_config(config(architecture, len(words), **changes))
     model.save_pretrained(folder)

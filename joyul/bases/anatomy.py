@@ -1,4 +1,4 @@
-"""Where the head of a transformers model is, and what its sentence states are."""
+"""Where the layers and the head of a transformers model are, and what its sentence states are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import Literal
 from torch import nn
 from transformers import PreTrainedModel
 
+from joyul.errors import BaseModelError
+
 Pooling = Literal["mean", "cls"]
+# Norms and projections behind a stack of layers, as transformers calls them. DeBERTa's `LayerNorm` is none: each layer reads it.
+BEHIND = (
+    "norm", "norm_f", "ln_f", "layer_norm", "layernorm", "final_norm", "final_layer_norm", "final_layernorm", "project_out",
+)  # fmt: skip
 
 
 def inner(model: nn.Module) -> PreTrainedModel:
@@ -20,6 +26,51 @@ def inner(model: nn.Module) -> PreTrainedModel:
 def width(model: nn.Module) -> int:
     """Units of a hidden state."""
     return int(inner(model).config.get_text_config().hidden_size)
+
+
+def layer_list(model: nn.Module) -> list[nn.Module]:
+    """The layers in the order of computation: the encoder's before the decoder's.
+
+    Raises BaseModelError where there are none, or where one layer is computed several times (ALBERT).
+    """
+    return [layer for _, layers in _stacks(inner(model)) for layer in layers]
+
+
+def depths(model: nn.Module) -> dict[str, int]:
+    """How deep each parameter of `inner(model)` sits, by name: 0 the embeddings and whatever all layers read, 1 to n the layers.
+
+    What follows a stack (a last norm) sits with its last layer, the head at n + 1. Raises BaseModelError as `layer_list`.
+    """
+    base, count = inner(model), 0
+    prefixes: dict[str, int] = {}
+    for name, layers in _stacks(base):
+        prefixes |= {f"{name}.{index}.": count + index + 1 for index in range(len(layers))}
+        count += len(layers)
+        owner = name.rpartition(".")[0]
+        prefixes |= {f"{owner}.{behind}.".lstrip("."): count for behind in BEHIND}
+    head = set(head_names(base))
+    return {
+        name: count + 1 if name in head else next((depth for start, depth in prefixes.items() if name.startswith(start)), 0)
+        for name, _ in base.named_parameters()
+    }
+
+
+def _stacks(base: PreTrainedModel) -> list[tuple[str, nn.ModuleList]]:
+    """The stack of layers of each half by its name in `base`: the heaviest ModuleList, which no other one holds."""
+    halves: list[nn.Module] = [base.base_model]
+    if base.config.is_encoder_decoder:
+        halves = [base.get_encoder(), base.get_decoder()]  # type: ignore[no-untyped-call]
+    names = {id(module): name for name, module in base.named_modules()}
+    stacks = []
+    for half in halves:
+        lists = [module for module in half.modules() if isinstance(module, nn.ModuleList)]
+        if not lists:
+            raise BaseModelError("layers_not_found", found=base.config.model_type)
+        heaviest = max(lists, key=parameter_count)  # the first among equals holds the others
+        stacks.append((names[id(heaviest)], heaviest))
+    if len(stacks[0][1]) < base.config.get_text_config().num_hidden_layers:
+        raise BaseModelError("layers_shared", found=base.config.model_type)
+    return stacks
 
 
 def head_names(model: PreTrainedModel) -> list[str]:

