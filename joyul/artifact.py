@@ -13,7 +13,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from joyul.bases.load import BaseFiles, load_model, open_base
-from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE, weights_of
+from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE, runs_near, weights_of
 from joyul.contracts import Example, Form, Method, Prediction, Setting, Task
 from joyul.data.values import composed
 from joyul.engine.device import device
@@ -121,17 +121,12 @@ def load(path: str | Path, catalogue: Catalogue | None = None, dropout: float | 
     """
     folder, catalogue = Path(path), catalogue or Catalogue()
     if not (folder / RECIPE_FILE).is_file():
-        raise UsageError("not_a_run", found=str(path), allowed=_runs_near(folder))
+        raise UsageError("not_a_run", found=str(path), allowed=runs_near(folder))
     if not (folder / PROMPT_FILE).is_file() or not (folder / METRICS_FILE).is_file():
         raise RunError("run_not_ended", where=str(path))
     tuned = _open(folder, catalogue, dropout)
     tuned.model.to(device())
     return Artifact(folder, tuned)
-
-
-def _runs_near(folder: Path) -> list[str]:
-    roots = {folder.parent, Path("runs")}
-    return sorted(str(recipe.parent) for root in roots if root.is_dir() for recipe in root.glob(f"*/{RECIPE_FILE}"))
 
 
 def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:

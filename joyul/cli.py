@@ -13,7 +13,7 @@ from joyul.errors import JoyulError, UsageError
 from joyul.messages import use_language, words
 from joyul.recipe.grammar import Call, Given, parse
 
-VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env")
+VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env", "watch")
 INTERRUPTED = 130
 
 

@@ -13,6 +13,7 @@ USAGES = {
     "compare": "joyul compare [DATA | RECIPE.yaml] [key=value ...]",
     "predict": "joyul predict RUN [TEXT ...] [data=FILE out=FILE] [-- TEXT]",
     "eval": "joyul eval RUN data=FILE [key=value ...]",
+    "watch": "joyul watch RUN [RUN ...]",
     "init": "joyul init TASK [out=FILE]",
     "methods": "joyul methods",
     "env": "joyul env",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,21 @@ def init(call: Call) -> int:
     write_text(out, text)
     if not _print_json(call, {"recipe": str(out)}):
         messages.print(words("recipe_written", out=str(out)), soft_wrap=True)
+    return 0
+
+
+def watch(call: Call) -> int:
+    """Live curves of runs."""
+    from joyul import watch as live
+
+    resolve("watch", call.given)
+    if not call.positionals:
+        raise UsageError("run_folder_needed", verb="watch")
+    if "json" in call.flags:
+        _print_json(call, {"runs": live.state(call.positionals)})
+        return 0
+    with suppress(KeyboardInterrupt):  # leaving is not failing: the runs go on
+        live.watch(call.positionals)
     return 0
 
 

@@ -37,6 +37,8 @@ HOUSE = (
     "run",        # the story
     "use",        # predict and eval on files
     "terminal",   # what a person sees
+    "plot",       # curves as letters
+    "watch",      # live curves of runs
     "compare",    # several methods on the same rows
     "__init__",   # the Python API, loaded on first use
     "help",       # derived from the settings

@@ -73,3 +73,8 @@ def _starter() -> Path:
         raise BaseModelError("starter_changed", found=digest, expected=STARTER_SHA256)
     return folder
 
+
+def runs_near(folder: Path) -> list[str]:
+    """The run folders beside `folder`, and those of ./runs: what a mistyped name may have meant."""
+    roots = {folder.parent, Path("runs")}
+    return sorted(str(recipe.parent) for root in roots if root.is_dir() for recipe in root.glob(f"*/{RECIPE_FILE}"))

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LRScheduler
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import get_scheduler
 
 from joyul.contracts import ParameterGroup
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # AdamW's own (Loshchilov and Hutter, 2019), those of transformers' Trainer too
-SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
-
+# Joyul's name: (transformers' name, what it is fixed to there). `polynomial` of power 1 and restarts of one cycle would be
+# `linear` and `cosine` under another name, hence 2 and 3. The last fifth falls as in Hägele et al. (2024).
+SCHEDULES: dict[str, tuple[str, dict[str, Any]]] = {
+    "linear": ("linear", {}),
+    "cosine": ("cosine", {}),
+    "cosine_with_restarts": ("cosine_with_restarts", {"num_cycles": 3}),
+    "polynomial": ("polynomial", {"power": 2.0, "lr_end": 0.0}),
+    "inverse_sqrt": ("inverse_sqrt", {}),
+    "warmup_stable_decay": ("warmup_stable_decay", {"decay_type": "1-sqrt"}),
+    "constant": ("constant_with_warmup", {}),
+}
+DECAY_SHARE = 0.2  # of the updates, in which `warmup_stable_decay` falls
 
 def optimizer(groups: Sequence[ParameterGroup], learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """AdamW, fused. Vectors (biases, norms) do not decay, as in transformers' Trainer."""
@@ -29,7 +41,19 @@ def optimizer(groups: Sequence[ParameterGroup], learning_rate: float, weight_dec
 
 def scheduler(optimizer: torch.optim.Optimizer, schedule: str, warmup: float, updates: int) -> LRScheduler:
     """The rate over `updates` updates: up over the first share `warmup`, then as `schedule` says (transformers')."""
+    name, fixed = SCHEDULES[schedule]
     warming = math.ceil(warmup * updates)
-    made = get_scheduler(SCHEDULES[schedule], optimizer, num_warmup_steps=warming, num_training_steps=updates)
+    updates = max(updates, warming + 1)  # transformers divides by what is left after the warm-up
+    if schedule == "warmup_stable_decay":
+        fixed = {**fixed, "num_decay_steps": min(math.ceil(DECAY_SHARE * updates), updates - warming)}
+    made = get_scheduler(name, optimizer, warming, updates, scheduler_specific_kwargs=fixed)
     assert isinstance(made, LRScheduler)
     return made
+
+
+def course(schedule: str, warmup: float, updates: int) -> Callable[[int], float]:
+    """The planned rate as a share of the highest one, by the number of updates done: what `scheduler` will set."""
+    made = scheduler(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0), schedule, warmup, updates)
+    assert isinstance(made, LambdaLR)
+    share: Callable[[int], float] = made.lr_lambdas[0]
+    return share

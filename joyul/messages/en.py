@@ -424,6 +424,19 @@ ENGLISH = {
     "report_limit_base": (
         "What the base model learned wrongly or one-sidedly can still show, and its licence still applies."
     ),
+    # watch
+    "verb_watch": "live curves of one run or several in the terminal; Ctrl-C leaves the runs alone",
+    "watch_running": "running",
+    "watch_ended": "ended",
+    "watch_no_step": "not one step yet",
+    "watch_method": "{value}",
+    "watch_step": "update {value}",
+    "watch_epoch": "epoch {value}",
+    "watch_loss": "loss {value}",
+    "watch_rate": "learning rate {value}",
+    "watch_pace": "{value} rows/s",
+    "watch_left": "{value} left",
+    "watch_valid": "validation: {scores}",
     # terminal
     "methods_rules": "What the columns of a file tell (name the task or the columns to overrule it):",
     "col_number": "no.",

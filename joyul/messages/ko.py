@@ -364,6 +364,19 @@ KOREAN = {
     "report_limit_base": (
         "바탕 모델이 잘못 또는 치우치게 배운 것이 남아 있을 수 있고, 바탕 모델의 라이선스도 그대로 적용됩니다."
     ),
+    # watch
+    "verb_watch": "터미널에서 실행의 곡선을 실시간으로 봄. Ctrl-C를 눌러도 실행은 계속됨",
+    "watch_running": "실행 중",
+    "watch_ended": "끝남",
+    "watch_no_step": "아직 갱신이 없습니다",
+    "watch_method": "{value}",
+    "watch_step": "갱신 {value}",
+    "watch_epoch": "에폭 {value}",
+    "watch_loss": "손실 {value}",
+    "watch_rate": "학습률 {value}",
+    "watch_pace": "초당 {value}행",
+    "watch_left": "남은 시간 {value}",
+    "watch_valid": "검증: {scores}",
     # terminal
     "methods_rules": "파일의 열이 말해 주는 것 (과제나 열을 지정하면 그것이 우선):",
     "col_number": "번호",

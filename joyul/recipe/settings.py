@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 from joyul.messages import language
 
 RUN_VERBS = ("train", "compare")
-ALL_VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env")
+ALL_VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env", "watch")
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,12 @@ class StageSettings(BaseModel):
         "at most this many rows at once; only cuts the update", "한 번에 계산하는 최대 행 수. 갱신 결과는 같음",
     )] = None
     weight_decay: Annotated[float | None, Field(ge=0, lt=1), Doc("AdamW's decay of weight matrices", "AdamW 가중치 감쇠")] = None
-    schedule: Annotated[Literal["linear", "cosine", "constant"] | None, Doc(
-        "how the rate falls after the warm-up", "워밍업 뒤 학습률이 줄어드는 모양", aliases=("lr_scheduler_type", "lr_scheduler"),
+    schedule: Annotated[Literal[
+        "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt", "warmup_stable_decay", "constant",
+    ] | None, Doc(
+        "how the rate falls after the warm-up (restarts: 3; polynomial: power 2; stable: until the last fifth)",
+        "워밍업 뒤 학습률이 줄어드는 모양 (재시작 3번, 다항식 2차, 유지 뒤 마지막 5분의 1에서 감소)",
+        aliases=("lr_scheduler_type", "lr_scheduler"),
     )] = None
     warmup: Annotated[float | None, Field(ge=0, lt=1), Doc(
         "share of the updates in which the rate rises", "학습률이 올라가는 구간의 비율", aliases=("warmup_ratio",),
