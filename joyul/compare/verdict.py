@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import binomtest
-
+from joyul.compare.statistics import LEVEL, mcnemar
 from joyul.errors import RunError
 from joyul.messages import words
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,14 +24,6 @@ class Candidate:
     right: Sequence[bool]
     trainable: int
     record: dict[str, Any]
-
-
-def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
-    """p of the exact McNemar test (1947) that two methods are right equally often on the same rows."""
-    only_first = sum(a and not b for a, b in zip(first, second, strict=True))
-    only_second = sum(b and not a for a, b in zip(first, second, strict=True))
-    discordant = only_first + only_second
-    return float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
 
 
 def decide(candidates: Sequence[Candidate], baseline: dict[str, Any] | None, metric: str) -> dict[str, Any]:

@@ -6,20 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from scipy.stats import binom
 
 import joyul
-from joyul.compare.verdict import Candidate, decide, mcnemar
+from joyul.compare.verdict import Candidate, decide
 from joyul.errors import UsageError
 from tests import tiny
-
-
-def test_mcnemar_by_hand() -> None:
-    """Six rows only the first gets right, one only the second: 2 (P(0) + P(1)) of a fair coin over seven throws."""
-    first = [True] * 6 + [False] + [True] * 20
-    second = [False] * 6 + [True] + [True] * 20
-    assert mcnemar(first, second) == pytest.approx(2 * binom.cdf(1, 7, 0.5))
-    assert mcnemar(first, first) == 1.0
 
 
 def test_the_winner_is_chosen_on_validation_rows_and_ties_are_named() -> None:
