@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,10 @@ def _save_model(path: Path, tuned: Tuned) -> None:
         model = method.plain(model)
     assert isinstance(model, PreTrainedModel)
     model.save_pretrained(path)
-    tuned.form.setting.tokenizer.save_pretrained(path)
+    setting = tuned.form.setting
+    tokenizer = copy.deepcopy(setting.tokenizer)
+    tokenizer.model_max_length = setting.max_length  # where stock transformers cuts, asked for truncation
+    tokenizer.save_pretrained(path)
 
 
 def _save_stage(path: Path, method: Method, model: nn.Module) -> None:

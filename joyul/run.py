@@ -72,8 +72,8 @@ def tune(recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: D
     methods = [METHODS[item.method](settings) for item in recipe.stages]
     if gathered is None and settings.data is not None:
         gathered = gather(settings, notes)
-    if gathered is None and settings.labels is None:
-        raise UsageError("data_needed")
+    if gathered is None and settings.label_set is None:
+        raise UsageError("labels_need_data" if settings.label_file else "data_needed", found=settings.label_file)
     tuned = open_tuned(settings, methods, learn_task(settings, gathered), notes)
     check_fits(tuned, methods, gathered)
     data = data or _labelled_rows(gathered)

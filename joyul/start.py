@@ -41,10 +41,11 @@ def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
     name = gathered.columns.task if gathered else "classify"
     if name not in TASKS:
         raise DataError("task_not_built", task=name, rule=gathered.columns.rule if gathered else "", built=", ".join(TASKS))
-    if settings.labels is not None:
-        if len(set(settings.labels)) < max(2, len(settings.labels)) or "" in settings.labels:
-            raise UsageError("labels_not_distinct", found=", ".join(map(repr, settings.labels)))
-        task = TASKS[name].learn(settings.labels).restore({"labels": settings.labels})
+    labels = settings.label_set
+    if labels is not None:
+        if len(set(labels)) < max(2, len(labels)) or "" in labels:
+            raise UsageError("labels_not_distinct", found=", ".join(map(repr, labels)))
+        task = TASKS[name].learn(labels).restore({"labels": labels})
     elif gathered is None or not gathered.labelled:
         raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()) if gathered else "")
     else:
@@ -118,7 +119,7 @@ def _continued_form(before: artifact.Artifact, settings: RunSettings, methods: S
 def _max_length(settings: RunSettings, files: BaseFiles) -> int:
     if settings.max_length is not None and settings.max_length > files.length_limit:
         raise UsageError("max_length_too_long", found=str(settings.max_length), limit=files.length_limit, base=settings.base)
-    return settings.max_length or min(files.length_limit, LENGTH_CEILING)
+    return settings.max_length or min(files.length_limit, int(files.tokenizer.model_max_length), LENGTH_CEILING)
 
 
 def _first_form(settings: RunSettings, methods: Sequence[Method], setting: Setting, has_head: bool) -> Form:

@@ -34,8 +34,8 @@ from tests.conftest import BAD, FRAMES, GOOD, ROOT, write_csv
 PAGES = {
     "README.md": (7, 1),
     "README.ko.md": (8, 1),
-    "docs/howto.md": (13, 2),
-    "docs/howto.ko.md": (13, 1),
+    "docs/howto.md": (14, 2),
+    "docs/howto.ko.md": (14, 1),
     "docs/ideas.md": (0, 1),
     "docs/tour.md": (0, 1),
     "docs/reference.md": (0, 0),
@@ -97,6 +97,8 @@ def _write_files(folder: Path) -> None:
     write_csv(folder / "tickets.csv", [("number", "subject", "queue"), *((str(n), *row) for n, row in enumerate(rows))])
     write_csv(folder / "pairs.csv", [("premise", "hypothesis", "label"), *((text, "it was good", label) for text, label in rows)])
     write_csv(folder / "threads.csv", [("text", "label", "author"), *((*row, f"author {n % 13}") for n, row in enumerate(rows))])
+    write_csv(folder / "texts.csv", [("id", "text"), *((str(n), text) for n, (text, _) in enumerate(rows))])
+    write_csv(folder / "labels.csv", [("id", "label"), *((str(n), label) for n, (_, label) in enumerate(rows))])
     (folder / "lines.txt").write_text("good film\nbad film\n", encoding="utf-8")
 
 

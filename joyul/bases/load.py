@@ -47,12 +47,12 @@ class BaseFiles:
 
     @property
     def length_limit(self) -> int:
-        """Tokens the base can read at most."""
+        """Tokens the base can read at most. A run's tokenizer cuts where that run did, which is no limit of the base."""
         text = self.config.get_text_config()
         positions = getattr(text, "max_position_embeddings", None) or LENGTH_CEILING
         if "roberta" in self.config.model_type or self.config.model_type in ("camembert", "mpnet"):
             positions -= (text.pad_token_id or 0) + 1  # their positions start behind the padding index
-        return min(int(positions), int(self.tokenizer.model_max_length))
+        return int(positions) if self.source.of_run else min(int(positions), int(self.tokenizer.model_max_length))
 
     @property
     def labels(self) -> tuple[str, ...]:

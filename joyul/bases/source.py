@@ -27,6 +27,12 @@ class Source:
     run: Path | None = None
     local: bool = True
 
+    @property
+    def of_run(self) -> bool:
+        """Whether the weights are a run's `model/`, whose tokenizer carries the max_length of that run."""
+        path = Path(self.path)
+        return path.name == MODEL_FOLDER and (path.parent / RECIPE_FILE).is_file()
+
 
 def find(base: str) -> Source:
     """The Source that `base=` means. A local path wins over a hub id. Raises BaseModelError."""

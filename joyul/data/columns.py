@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from joyul.data.names import Names
+from joyul.data.names import Names, folded
 from joyul.data.rules import RULES, SLOTS, Rule, Slot, is_label, rules_table, two_columns
 from joyul.data.table import Table
 from joyul.errors import DataError, listing
@@ -60,10 +58,10 @@ def _seen(table: Table, named: Mapping[str, str]) -> dict[str, str]:
     seen: dict[str, str] = {}
     for column in only:
         if column != named.get("group"):
-            seen.setdefault(_folded(column), column)
+            seen.setdefault(folded(column), column)
     for role, column in named.items():
-        if role in CANONICAL and _folded(column) not in _known(role):
-            seen.pop(_folded(column), None)
+        if role in CANONICAL and folded(column) not in _known(role):
+            seen.pop(folded(column), None)
             seen[CANONICAL[role]] = column
     return seen
 
@@ -72,10 +70,6 @@ def _known(role: str) -> set[str]:
     """Every name that a task knows for the role."""
     slots = (slot for alternatives in SLOTS.values() for slots in alternatives for slot in slots)
     return {name for slot in slots if slot.role == role for name in slot.names}
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[\s-]+", "_", unicodedata.normalize("NFC", name).strip().casefold())
 
 
 def _first(kind: Names, seen: Seen, taken: Collection[str]) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from joyul.data.columns import Columns, infer
 from joyul.data.examples import Examples, drop_unusable
+from joyul.data.label_file import join
 from joyul.data.read import Table, read
 from joyul.data.split import Splits, shares, split
 from joyul.notes import Notes
@@ -30,12 +31,15 @@ class Gathered:
 
 
 def gather(settings: RunSettings, notes: Notes) -> Gathered:
-    """Read `data=`, `valid=`, `test=`; infer the columns; split. Raises DataError."""
+    """Read `data=`, `valid=`, `test=` and a file of labels; infer the columns; split. Raises DataError."""
     assert settings.data is not None
-    tables = _tables(settings, notes)
+    tables, label = _tables(settings, notes), settings.label
+    if settings.label_file is not None:
+        apart = read(settings.label_file, notes=notes, encoding=settings.encoding)["train"]
+        tables, label = join(tables, apart, notes, text=settings.text, label=label)
     columns = infer(
-        tables["train"], task=settings.task, text=settings.text, pair=settings.pair, label=settings.label, group=settings.group,
-        has_labels=settings.labels is not None,
+        tables["train"], task=settings.task, text=settings.text, pair=settings.pair, label=label, group=settings.group,
+        has_labels=settings.label_set is not None,
     )  # fmt: skip
     notes.say("columns_found", task=columns.task, rule=columns.rule, roles=_shown(columns.roles))
     labelled = "target" in columns.roles

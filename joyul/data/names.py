@@ -5,8 +5,12 @@ Of a tuple the first name that the table has is taken; of a set, the first such 
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 Names = tuple[str, ...] | frozenset[str]
 
+ID = ("id", "row_id", "doc_id", "document_id", "sample_id", "item_id", "uid", "guid", "uuid", "아이디", "번호", "일련번호")
 TEXT = (
     "text", "texts", "sentence", "document", "review", "comment", "content", "utterance", "query", "message", "body",
     "input", "inputs", "문장", "텍스트", "본문", "내용", "리뷰", "후기", "댓글", "발화", "문서",
@@ -49,3 +53,8 @@ PAIRS: tuple[tuple[Names, Names], ...] = (
     (("text", "premise", "본문", "지문"), QUESTION),
     (QUESTION, CONTEXT),
 )
+
+
+def folded(name: str) -> str:
+    """A column's name as the tables above write it."""
+    return re.sub(r"[\s-]+", "_", unicodedata.normalize("NFC", name).strip().casefold())

@@ -63,13 +63,16 @@ def split(
 ) -> Splits:  # fmt: skip
     """Carve shares of the training rows, by group and, where they are `labelled`, by class.
 
-    `shots` rows a class are kept, validation among them.
+    `shots` rows a class are kept, validation among them: carved, or taken from a validation split that was given.
     """
     source = sources["train"]
     rows = _Rows(classes(source, labelled), source.groups, seed)
     left = list(range(len(source)))
     tested = _carve(rows, left, "test", test, len(left)) if test else []
     left = _without(left, tested)
+    given = sources.get("valid")
+    if shots is not None and given is not None:
+        given, shots = _shots_apart(given, shots, seed, labelled, notes)
     if shots is not None:
         left = _shots(rows, left, shots, notes)
     if shots == 1 and valid:
@@ -82,7 +85,7 @@ def split(
         _say_single(rows, notes)
     splits = Splits(
         source.select(left),
-        source.select(validated) if validated else sources.get("valid"),
+        source.select(validated) if validated else given,
         source.select(tested) if tested else sources.get("test"),
     )
     notes.say("split_sizes", train=len(left), valid=len(splits.valid or ()), test=len(splits.test or ()))
@@ -147,6 +150,19 @@ def _shots(rows: _Rows, left: Sequence[int], shots: int, notes: Notes) -> list[i
             notes.warn("split_shots", shots=shots, name=name, count=len(found))
     counts = [min(shots, len(found)) for found in members.values()]
     return _drawn(members, counts, np.random.default_rng([rows.seed, *b"shots"]))
+
+
+def _shots_apart(valid: Examples, shots: int, seed: int, labelled: bool, notes: Notes) -> tuple[Examples | None, int]:
+    """As many rows a class of a given validation split as would be carved, and the shots that are left to train on."""
+    spared = max(1, round(SHARE * shots)) if shots > 1 else 0
+    if not spared:
+        notes.say("split_no_valid")
+        return None, shots
+    members = _by_class(_Rows(classes(valid, labelled), valid.groups, seed), range(len(valid)))
+    counts = [min(spared, len(found)) for found in members.values()]
+    taken = _drawn(members, counts, np.random.default_rng([seed, *b"valid shots"]))
+    notes.say("split_shots_valid", shots=shots, train=shots - spared, valid=spared, file=valid.table.name)
+    return valid.select(taken), shots - spared
 
 
 def _by_class(rows: _Rows, left: Sequence[int]) -> dict[str, list[int]]:

@@ -83,6 +83,22 @@ ENGLISH = {
     "columns_none_usable": "no row can be used.",
     "columns_task": "{found!r} is not a task read from a table; those are {allowed}.",
     "columns_twice": "the column {column!r} is named twice.",
+    # data: labels in a file of their own
+    "labels_joined": "{file}: the labels of {count} rows ({label}) are joined by {key}.",
+    "labels_need_data": "{found!r} tells the labels of the rows of data=: give data=FILE too. If it holds the texts, it is data={found}.",
+    "labels_already": (
+        "there is a column {column!r} already, and {file} brings one of that name. Leave out labels=, or rename one of the columns."
+    ),
+    "labels_no_key": (
+        "no one column tells whose labels these are: here are {columns}; in {data} are {others}. Give both an id column, or the "
+        "text column, under one name."
+    ),
+    "labels_no_label": "which of {columns} is the label? Name it: label=COLUMN.",
+    "labels_none": "there is no value in the column {column!r}.",
+    "labels_twice": "{key} {value!r} is labelled {one!r} and {other!r} (rows {rows}). Keep one.",
+    "labels_repeated": "{file}: {count} rows say again what an earlier one said: {rows}.",
+    "labels_id_twice": "{key} {value!r} is that of {other} too, so nobody can tell which is labelled. Make it unique.",
+    "labels_without_row": "{count} labels belong to no row of {files}, which have no such {key}: rows {rows}.",
     # data: splitting
     "split_share": (
         "{setting}={found} is neither a file nor a share. Give a file, a number above 0 and at most 0.5, or none."
@@ -95,6 +111,7 @@ ENGLISH = {
         "groups, or {setting}=none."
     ),
     "split_shots": "shots={shots}: the class {name!r} has only {count} rows.",
+    "split_shots_valid": "shots={shots} a class, validation included: at most {train} to train, and {valid} of {file} to validate.",
     "split_no_valid": "shots=1 leaves no row to validate on.",
     # recipe
     "origin_compared": "compared",

@@ -74,6 +74,20 @@ KOREAN = {
     "columns_none_usable": "쓸 수 있는 행이 없습니다.",
     "columns_task": "{found!r}은(는) 표에서 읽는 과제가 아닙니다. 가능한 과제: {allowed}.",
     "columns_twice": "{column!r} 열이 두 번 지정되었습니다.",
+    # data: labels in a file of their own
+    "labels_joined": "{file}: {count}개 행의 라벨({label})을 {key} 열로 이었습니다.",
+    "labels_need_data": "{found!r}은(는) data=에 있는 행의 라벨입니다. data=파일도 주세요. 텍스트까지 들어 있다면 data={found}입니다.",
+    "labels_already": "{column!r} 열이 이미 있는데 {file}에도 같은 이름의 열이 있습니다. labels=를 빼거나 한쪽 열의 이름을 바꾸세요.",
+    "labels_no_key": (
+        "어느 행의 라벨인지 알려 주는 열을 하나로 정할 수 없습니다. 여기: {columns}. {data}: {others}. 두 파일에 같은 이름의 id 열이나 "
+        "텍스트 열을 두세요."
+    ),
+    "labels_no_label": "{columns} 가운데 무엇이 라벨입니까? label=열이름으로 알려 주세요.",
+    "labels_none": "{column!r} 열에 값이 하나도 없습니다.",
+    "labels_twice": "{key} {value!r}의 라벨이 {one!r}이기도 하고 {other!r}이기도 합니다({rows}번 행). 하나만 두세요.",
+    "labels_repeated": "{file}: {count}개 행은 앞 행과 같은 말을 되풀이합니다: {rows}.",
+    "labels_id_twice": "{key} {value!r}은(는) {other}에도 있어 어느 쪽 라벨인지 알 수 없습니다. 겹치지 않게 하세요.",
+    "labels_without_row": "라벨 {count}개는 {files}에 없는 {key}의 것입니다: {rows}번 행.",
     # data: splitting
     "split_share": "{setting}={found}: 파일도 몫도 아닙니다. 파일이나 0보다 크고 0.5 이하인 수, 또는 none을 주세요.",
     "split_sizes": "행: 학습 {train}, 검증 {valid}, 시험 {test}.",
@@ -84,6 +98,7 @@ KOREAN = {
         "{setting}=none을 주세요."
     ),
     "split_shots": "shots={shots}: 분류 {name!r}에는 행이 {count}개뿐입니다.",
+    "split_shots_valid": "shots={shots}(분류마다, 검증 포함): 학습에 {train}개까지, {file}에서 검증에 {valid}개까지 씁니다.",
     "split_no_valid": "shots=1이면 검증할 행이 남지 않습니다.",
     # recipe
     "origin_compared": "비교 대상",

@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 from joyul.messages import language
 
 RUN_VERBS = ("train", "compare")
+DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log", ".parquet", ".arrow", ".xlsx")
 ALL_VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env", "watch")
 
 
@@ -42,12 +43,18 @@ def _listed(value: Any) -> Any:
     return [item.strip() for item in value.split(",")]
 
 
+def _label_set(value: Any) -> Any:
+    """A file of labels is one name, commas and all."""
+    return [value] if isinstance(value, str) and value.lower().endswith(DATA_SUFFIXES) else _listed(value)
+
+
 def _templates(value: Any) -> Any:
     """One template as it stands (commas belong to it), or `["one", "two"]`."""
     return [value] if isinstance(value, str) and not value.startswith("[") else _listed(value)
 
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+LabelSet = Annotated[tuple[str, ...], BeforeValidator(_label_set)]
 Templates = Annotated[tuple[str, ...], BeforeValidator(_templates)]
 Share = Field(gt=0, lt=1)
 
@@ -88,9 +95,10 @@ class RunSettings(BaseModel):
         "the target column", "정답이 있는 열", aliases=("target", "label_column", "label_column_name"),
         verbs=(*RUN_VERBS, "eval"),
     )] = None
-    labels: Annotated[Listed | None, Doc(
-        "the label set, e.g. negative,positive; without a target column: zero-shot",
-        "라벨의 집합, 예: 부정,긍정. 정답 열이 없으면 제로샷", aliases=("label_names", "classes"),
+    labels: Annotated[LabelSet | None, Doc(
+        "the label set, e.g. negative,positive (without a target column: zero-shot), or a file of labels for the rows of data, "
+        "joined by a common column (id or text)",
+        "라벨의 집합, 예: 부정,긍정 (정답 열이 없으면 제로샷). 또는 데이터와 따로 있는 라벨 파일: 같은 열(id나 텍스트)로 잇습니다", aliases=("label_names", "classes"),
     )] = None
     group: Annotated[str | None, Doc(
         "a column whose equal values never fall into different splits (patient, author, thread)",
@@ -153,6 +161,18 @@ class RunSettings(BaseModel):
     lang: Annotated[Literal["en", "ko"] | None, Doc(
         "language of the messages (default: the locale's)", "메시지 언어 (기본: 시스템 언어)", verbs=ALL_VERBS,
     )] = None
+
+
+    @property
+    def label_file(self) -> str | None:
+        """`labels=` where it names a file of labelled rows."""
+        only = self.labels[0] if self.labels and len(self.labels) == 1 else ""
+        return only if only.lower().endswith(DATA_SUFFIXES) else None
+
+    @property
+    def label_set(self) -> tuple[str, ...] | None:
+        """`labels=` where it lists the labels."""
+        return None if self.label_file else self.labels
 
 
 class StageSettings(BaseModel):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import joyul
 from joyul import artifact
@@ -21,6 +21,7 @@ from joyul.bases.load import load_model, open_base
 from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Example, Form, Method, Prediction, Setting, Step, Task
 from joyul.engine.evaluate import evaluate, predict
+from joyul.errors import UsageError
 from joyul.files import write_text
 from joyul.forms.default import Default
 from joyul.methods.chain import Data, Tuned, encode, stage
@@ -191,16 +192,28 @@ def test_a_run_is_a_base(base: str, reviews: str, tmp_path: Path) -> None:
 def test_model_loads_in_plain_transformers_with_equal_logits(architecture: str, reviews: str, tmp_path: Path) -> None:
     folder = tiny.save(tmp_path / "base", architecture)
     for method in ("full", "head"):
-        made = joyul.train(data=reviews, base=folder, method=method, epochs=1, out=str(tmp_path / method))
+        made = joyul.train(data=reviews, base=folder, method=method, epochs=1, max_length=9, out=str(tmp_path / method))
         assert made.metrics["plain_loadable"]
         model = AutoModelForSequenceClassification.from_pretrained(made.folder / "model").eval()
         words = AutoTokenizer.from_pretrained(made.folder / "model")
-        texts = ["the good film", "a dull story and a bad plot"]
+        texts = ["the good film", "a dull story and a bad plot", "the plot is good and the story well told " * 30]
         with torch.no_grad():
-            plain = model(**words(texts, return_tensors="pt", padding=True)).logits.softmax(-1)
+            plain = model(**words(texts, return_tensors="pt", padding=True, truncation=True)).logits.softmax(-1)
         for row, answer in zip(plain, made.load().predict(texts), strict=True):
             scores: Any = answer.scores
             assert row.tolist() == pytest.approx([scores[model.config.id2label[index]] for index in range(2)], abs=1e-5)
+
+
+def test_a_stock_pipeline_cuts_long_rows_as_the_run_does(base: str, reviews: str, tmp_path: Path) -> None:
+    made = joyul.train(data=reviews, base=base, epochs=1, max_length=9, out=str(tmp_path / "short"))
+    text = "the plot is good and the story well told " * 30
+    stock = pipeline("text-classification", model=str(made.folder / "model"), truncation=True)(text)[0]
+    answer = made.load().predict([text])[0]
+    assert (stock["label"], stock["score"]) == (answer.value, pytest.approx(answer.score, abs=1e-5))
+    longer = joyul.train(data=reviews, base=str(made.folder), epochs=1, max_length=80, out=str(tmp_path / "longer"))
+    assert longer.load().form.setting.max_length == 80, "the run's length is no limit of its base"
+    with pytest.raises(UsageError, match="reads at most 80 tokens"):
+        joyul.train(data=reviews, base=str(made.folder), epochs=1, max_length=81, out=str(tmp_path / "longest"))
 
 
 def test_a_run_without_weights_is_a_base_from_anywhere(

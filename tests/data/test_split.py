@@ -142,6 +142,17 @@ def test_shots_count_validation_inside():
     assert "shots=4: the class 'c' has only 3 rows." in said(notes)
 
 
+@pytest.mark.parametrize(("shots", "trained", "validated"), [(4, 3, 1), (16, 14, 2), (1, 1, 0)])
+def test_shots_count_a_given_validation_split_too(shots, trained, validated):
+    notes = Notes()
+    sources = {"train": examples(["a", "b"] * 40), "valid": examples(["b", "a"] * 20, name="dev.csv")}
+    splits = split(sources, valid=None, test=None, seed=0, shots=shots, notes=notes)
+    assert Counter(splits.train.targets) == {"a": trained, "b": trained}
+    assert Counter(splits.valid.targets if splits.valid else ()) == ({"a": validated, "b": validated} if validated else {})
+    words = f"at most {trained} to train, and {validated} of dev.csv to validate" if validated else "no row to validate on"
+    assert words in said(notes)
+
+
 def test_one_shot_has_no_validation():
     notes = Notes()
     splits = carved(["a"] * 5 + ["b"] * 5, shots=1, test=None, notes=notes)

@@ -77,6 +77,24 @@ OUTCOMES = [
         status=1,
     ),
     Outcome(
+        "labels in a file of their own",
+        "read and said",
+        "train r.csv labels=l.csv base=bert epochs=1",
+        ("l.csv: the labels of 23 rows (label) are joined by id.", "r.csv: 1 rows without a value in 'label' are left out: 24."),
+        {
+            "r.csv": table([(str(number), text) for number, (text, _) in enumerate(ROWS)], header="id,text"),
+            "l.csv": table([(str(number), label) for number, (_, label) in enumerate(ROWS[:23])], header="id,label"),
+        },
+        then=complete,
+    ),
+    Outcome(
+        "labels without their rows",
+        "refused",
+        "train labels=r.csv base=bert",
+        ("'r.csv' tells the labels of the rows of data=: give data=FILE too. If it holds the texts, it is data=r.csv.",),
+        status=2,
+    ),
+    Outcome(
         "label outside labels=",
         "refused",
         f"{TRAIN} labels=yes,on",
