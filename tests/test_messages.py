@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def uses() -> Iterator[Use]:
 
 def _named(call: ast.Call, path: Path) -> Iterator[Use]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    raised = ERRORS.fullmatch(name) is not None
+    raised = ERRORS.fullmatch(name) is not None and not hasattr(builtins, name)  # a ValueError speaks to programmers
     place = 0 if raised else SPEAKERS.get(name)
     if place is None or len(call.args) <= place or (name in SPEAKERS and not _speaks(call.func)):
         return
