@@ -127,7 +127,7 @@ def load(path: str | Path, catalogue: Catalogue | None = None, dropout: float | 
     if not (folder / RECIPE_FILE).is_file():
         raise UsageError("not_a_run", found=str(path), allowed=runs_near(folder))
     if not (folder / PROMPT_FILE).is_file() or not (folder / METRICS_FILE).is_file():
-        raise RunError("run_not_ended", where=str(path))
+        raise RunError("run_not_ended", where=str(path), folder=str(path))
     tuned = _open(folder, catalogue, dropout)
     tuned.model.to(device())
     return Artifact(folder, tuned)

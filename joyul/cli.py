@@ -12,21 +12,26 @@ from collections.abc import Callable, Sequence
 from joyul.errors import JoyulError, UsageError
 from joyul.messages import use_language, words
 from joyul.recipe.grammar import Call, Given, parse
+from joyul.signals import Interrupted, listening
 
 VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env", "watch")
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; the exit status: 0, 1 (a run or its data failed), 2 (the command is wrong), 130 (interrupted)."""
+    """Run one command line; the exit status: 0, 1 (a run or its data failed), 2 (the command is wrong), 128 + the signal."""
     try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        with listening():
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
     except JoyulError as error:
         print(words("error", text=error), file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(words("interrupted"), file=sys.stderr)
-        return INTERRUPTED
+        return error.exit_code if isinstance(error, Interrupted) else INTERRUPTED
+    except MemoryError:
+        print(words("error", text=words("memory_full")), file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of a pipe went away
         sys.stderr.close()
         return 0

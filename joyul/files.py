@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -11,12 +13,50 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from joyul.errors import RunError, UsageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, a quota, the longest file that is allowed
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")
+SAID_FULL = ("StorageFull", "FileTooLarge", "QuotaExceeded", "No space left", "File too large", "quota exceeded")
 
 
 def beside(path: Path) -> Path:
     """A hidden name in the same folder, so that the rename stays on one disk."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What a killed process was about to rename: names that `beside` gives."""
+    return [path for path in folder.iterdir() if LEFTOVER.fullmatch(path.name)] if folder.is_dir() else []
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Take them away. Only whoever holds the folder may."""
+    for path in leftovers(folder):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Ask the disk to keep a file, or the names in a folder."""
+    if os.name == "nt":  # a folder cannot be opened there, and a file only for writing
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def refusal(path: Path, error: Exception) -> RunError:
+    """What the system said about a write (safetensors words it itself), as an error that says what to do."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    full = getattr(error, "errno", None) in FULL or any(word in reason for word in SAID_FULL)
+    return RunError("disk_full" if full else "cannot_write", where=str(path), reason=reason)
 
 
 def write_file(path: Path, fill: Callable[[Path], None]) -> None:
@@ -25,11 +65,11 @@ def write_file(path: Path, fill: Callable[[Path], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fill(temporary)
-        with open(temporary, "rb") as handle:
-            os.fsync(handle.fileno())
+        sync(temporary)
         os.replace(temporary, path)
-    except OSError as error:
-        raise RunError("cannot_write", where=str(path), reason=error.strerror or str(error)) from error
+        sync(path.parent)
+    except (OSError, SafetensorError) as error:
+        raise refusal(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -60,22 +100,21 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     try:
         temporary.mkdir(parents=True)
         fill(temporary)
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                with open(file, "rb") as handle:
-                    os.fsync(handle.fileno())
+        for inside in (*temporary.rglob("*"), temporary):
+            sync(inside)
         if path.exists():
             shutil.rmtree(path)
         os.replace(temporary, path)
-    except OSError as error:
-        raise RunError("cannot_write", where=str(path), reason=error.strerror or str(error)) from error
+        sync(path.parent)
+    except (OSError, SafetensorError) as error:
+        raise refusal(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_free(out: Path) -> None:
-    """Raise unless `out` can become a new folder: absent or empty, in a place that can be written to."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    """Raise unless `out` can become a new folder: absent or empty but for leftovers, in a place that can be written to."""
+    if out.exists() and (not out.is_dir() or len(list(out.iterdir())) > len(leftovers(out))):
         raise UsageError("out_in_use", found=str(out), free=str(next_free(out)))
     check_writable(out)
 
@@ -88,7 +127,7 @@ def check_writable(out: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise RunError("cannot_write", where=str(out), reason=error.strerror or str(error)) from error
+        raise refusal(out, error) from error
 
 
 def next_free(out: Path) -> Path:

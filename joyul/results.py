@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from joyul import artifact
 from joyul.bases.anatomy import parameter_count
 from joyul.contracts import Example, Method, Prediction, Step
-from joyul.engine import device
+from joyul.engine import checkpoint, device
 from joyul.engine.diagnose import diagnose
 from joyul.engine.evaluate import Evaluation, evaluate
 from joyul.files import folder_bytes, write_json, write_lines, write_text
@@ -57,7 +57,7 @@ def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], di
     texts = [{**line, "text": example.inputs["text"]} for line, example in zip(lines, examples, strict=True)]
     settings = {key: (str(value), origin) for key, value, origin in run.recipe.rows()}
     settings["out"] = (str(folder), "")
-    metrics["bytes"] = folder_bytes(folder)
+    metrics["bytes"] = folder_bytes(folder) - folder_bytes(folder / checkpoint.FOLDER)  # they go when all is written
     facts = RunFacts(
         recipe=settings, steps=[asdict(step) for step in run.steps], metrics=metrics, predictions=texts, notes=notes.kept
     )  # fmt: skip

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -15,19 +18,22 @@ from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Method, Step
 from joyul.data.gather import Gathered, gather
 from joyul.engine import device
+from joyul.engine.checkpoint import FOLDER as CHECKPOINTS
 from joyul.engine.evaluate import Evaluation
 from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.kernels import fastest
+from joyul.engine.saver import Saver
 from joyul.errors import UsageError
-from joyul.files import check_free, next_free, write_text
+from joyul.files import check_free, next_free, refusal, write_text
 from joyul.messages import words
 from joyul.methods import METHODS
-from joyul.methods.chain import Data, Tuned, stage
+from joyul.methods.chain import Data, Tuned, pass_over, stage
 from joyul.notes import Notes
-from joyul.recipe.resolve import Recipe, from_words
+from joyul.recipe.resolve import Recipe, given_words
+from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
+from joyul.signals import listening
 from joyul.start import check_fits, learn_task, open_tuned, report_facts, report_text
-
-STEPS_FILE = "steps.jsonl"
+from joyul.state import Hold
 
 
 @dataclass(frozen=True)
@@ -43,32 +49,56 @@ class Run:
         return artifact.load(self.folder)
 
 
-def train(**settings: Any) -> Run:
-    """Run a recipe to its end: `joyul.train(data="reviews.csv", method="full")`. The words are those of the command line."""
-    return finish(steps(**settings))
+def train(place: str | Path | None = None, /, **settings: Any) -> Run:
+    """Run a recipe to its end: `joyul.train(data="reviews.csv", method="full")`. The words are those of the command line.
+
+    `place` is what may stand first there: a data file, a recipe, or a run folder, whose run is continued where it did not end.
+    """
+    return finish(steps(place, **settings))
 
 
-def steps(**settings: Any) -> Generator[Step, None, Run]:
+def steps(place: str | Path | None = None, /, **settings: Any) -> Generator[Step, None, Run]:
     """The same as a generator of Steps, for those who want to hold the loop; its return value is the Run."""
-    return tune(from_words("train", settings), Notes())
+    recipe, going_on = recipe_of("train", str(place) if place is not None else None, given_words(settings))
+    return tune(recipe, Notes(), going_on=going_on)
 
 
 def finish(running: Generator[Step, None, Run]) -> Run:
     """Exhaust a run."""
-    while True:
+    with closing(running):
+        while True:
+            try:
+                next(running)
+            except StopIteration as end:
+                run: Run = end.value
+                return run
+
+
+def tune(
+    recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: Data | None = None, going_on: bool = False
+) -> Generator[Step, None, Run]:
+    """One run. `gathered` and `data` are passed by a comparison, whose methods share rows and tokens.
+
+    `going_on`: the run in `out=` did not end and is continued. Stopped by a signal, it saves its state and raises Interrupted.
+    """
+    folder = Path(recipe.run.out) if recipe.run.out else next_free(Path("runs") / default_name(recipe))
+    with listening(), Hold(folder) as hold:
+        if going_on:
+            hold.take()
+        else:
+            check_free(folder)
         try:
-            next(running)
-        except StopIteration as end:
-            run: Run = end.value
-            return run
+            return (yield from _tuned(recipe, notes, gathered, data, hold, begun(folder, notes) if going_on else Begun()))
+        except BaseException as error:
+            if hold.running and not isinstance(error, NonFiniteLoss):
+                notes.warn("run_can_go_on", folder=str(folder))
+            raise
 
 
-def tune(recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: Data | None = None) -> Generator[Step, None, Run]:
-    """One run. `gathered` and `data` are passed by a comparison, whose methods share rows and tokens."""
-    settings = recipe.run
-    folder = Path(settings.out) if settings.out else next_free(Path("runs") / default_name(recipe))
-    check_free(folder)
-    started = time.perf_counter()
+def _tuned(
+    recipe: Recipe, notes: Notes, gathered: Gathered | None, data: Data | None, hold: Hold, before: Begun
+) -> Generator[Step, None, Run]:
+    settings, folder, started = recipe.run, hold.folder, time.perf_counter()
     methods = [METHODS[item.method](settings) for item in recipe.stages]
     if gathered is None and settings.data is not None:
         gathered = gather(settings, notes)
@@ -81,25 +111,48 @@ def tune(recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: D
     report_text(settings, tuned, data, gathered, notes)
     report_facts(recipe, tuned, methods, data, notes)
     lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / RECIPE_FILE, recipe.as_yaml())
+    about = foundations(recipe, gathered, tuned) if any(method.moves(tuned.model) for method in methods) else {}
+    before.check(about, recipe, folder, notes)
+    _open_folder(hold, recipe)
     device.reset_peak()
-    training = time.perf_counter()
-    done, stopped = [], None
-    with open(folder / STEPS_FILE, "w", encoding="utf-8") as file:
-        try:
-            for step in _stages(recipe, tuned, methods, data, notes):
-                _record(file, step)
-                done.append(step)
-                yield step
-        except NonFiniteLoss as error:  # what was good is saved first, then the run fails aloud
-            stopped, tuned.moved = error, True
-    seconds = {"train": time.perf_counter() - training, "total": time.perf_counter() - started}
+    training, done = time.perf_counter(), list(before.steps)
+    stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done)
+    earlier = sum(step.seconds for step in before.steps)
+    seconds = {"train": earlier + time.perf_counter() - training, "total": earlier + time.perf_counter() - started}
     ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, str(stopped) if stopped else None)
     metrics, evaluations = results.write(folder, ended, notes)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if stopped is not None:
         raise NonFiniteLoss("run_stopped", reason=str(stopped), folder=str(folder))
     return Run(folder, metrics, evaluations)
+
+
+def _open_folder(hold: Hold, recipe: Recipe) -> None:
+    """The folder is this run's own from here on. A recipe in it makes it a run that can be continued."""
+    hold.take()
+    if not (hold.folder / RECIPE_FILE).is_file():
+        check_free(hold.folder)  # another process may have been quicker
+        write_text(hold.folder / RECIPE_FILE, recipe.as_yaml())
+    hold.run()
+
+
+def _train(
+    recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, folder: Path, before: Begun,
+    about: Mapping[str, Any], done: list[Step],
+) -> Generator[Step, None, NonFiniteLoss | None]:  # fmt: skip
+    """All stages, each Step written down; the error, where a loss was no number: what was good is saved, then the run fails aloud."""
+    with open(folder / STEPS_FILE, "a", encoding="utf-8") as file:
+        saver = Saver(folder / CHECKPOINTS, recipe.run.save_every, about, lambda: _synced(file))
+        saver.follow(before.checkpoint)
+        try:
+            for step in _stages(recipe, tuned, methods, data, notes, saver, before):
+                _record(file, step)
+                done.append(step)
+                yield step
+        except NonFiniteLoss as error:
+            tuned.moved = True
+            return error
+    return None
 
 
 def default_name(recipe: Recipe) -> str:
@@ -130,18 +183,37 @@ def _settle(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> None:
         recipe.updated(words("origin_measured"), precision=fastest(width(tuned.model)))
 
 
-def _stages(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes) -> Generator[Step, None, None]:
-    first = 1
+def _stages(
+    recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, saver: Saver, before: Begun
+) -> Generator[Step, None, None]:
+    first = len(before.steps) + 1
     for number, (item, method) in enumerate(zip(recipe.stages, methods, strict=True), start=1):
+        if number < before.stage and before.checkpoint is not None:
+            pass_over(tuned, method, number, recipe.run.seed, before.checkpoint.record["chosen"][number - 1])
+            saver.changed = saver.changed or bool(method.moves(tuned.model))
+            continue
+        here = before.checkpoint if number == before.stage else None
         options = {"number": number, "first_step": first, "seed": recipe.run.seed, "precision": recipe.run.precision}
-        for step in stage(tuned, method, item.settled, data, notes=notes, **options):  # type: ignore[arg-type]
+        for step in stage(tuned, method, item.settled, data, notes=notes, saver=saver, begun=here, **options):  # type: ignore[arg-type]
             first = step.step + 1
             yield step
 
 
 def _record(file: IO[str], step: Step) -> None:
-    file.write(results.step_line(step))
-    file.flush()
+    try:
+        file.write(results.step_line(step))
+        file.flush()
+    except OSError as error:
+        raise refusal(Path(file.name), error) from error
+
+
+def _synced(file: IO[str]) -> None:
+    """A checkpoint counts the Steps before it: they are on disk before it is."""
+    try:
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise refusal(Path(file.name), error) from error
 
 
 def _lineage(base: str) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -60,7 +61,7 @@ def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn(),
         console=messages, transient=True,
     )  # fmt: skip
-    with bar:
+    with bar, closing(running):
         task = bar.add_task("", total=None, state="")
         while True:
             try:

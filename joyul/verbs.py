@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from joyul.bases.source import RECIPE_FILE
 from joyul.errors import DataError, UsageError
 from joyul.messages import use_language, words
-from joyul.recipe.grammar import Call, Given
+from joyul.recipe.grammar import Call
 from joyul.recipe.resolve import Recipe, resolve
 from joyul.recipe.stages import STAGES
 from joyul.terminal import TerminalNotes, follow, messages, results, show_run, show_scores, show_table
@@ -22,9 +21,9 @@ def train(call: Call) -> int:
     """Tune a base; one run folder."""
     from joyul.run import tune
 
-    recipe = _recipe("train", call)
+    recipe, going_on = _recipe("train", call)
     notes = TerminalNotes()
-    run = follow(tune(recipe, notes), recipe)
+    run = follow(tune(recipe, notes, going_on=going_on), recipe)
     if not _print_json(call, {"folder": str(run.folder), **run.metrics}):
         show_run(str(run.folder), run.metrics)
     return 0
@@ -35,7 +34,7 @@ def compare(call: Call) -> int:
     from joyul.compare.protocol import compare_recipe
     from joyul.compare.view import show_comparison, show_row
 
-    comparison = compare_recipe(_recipe("compare", call), TerminalNotes(), show_row, follow)
+    comparison = compare_recipe(_recipe("compare", call)[0], TerminalNotes(), show_row, follow)
     if not _print_json(call, comparison.record):
         show_comparison(comparison)
     return 0
@@ -151,21 +150,15 @@ def _print_json(call: Call, value: Mapping[str, Any]) -> bool:
     return True
 
 
-def _recipe(verb: str, call: Call) -> Recipe:
-    """The recipe of a command line whose positional is a recipe file, a run folder (its recipe again), or a data file."""
+def _recipe(verb: str, call: Call) -> tuple[Recipe, bool]:
+    """The recipe of a command line, and whether it goes on with a run."""
+    from joyul.resume import recipe_of
+
     _at_most(1, call, verb)
-    path = Path(call.positionals[0]) if call.positionals else None
-    file, given = None, call.given
-    if path is not None and path.suffix.lower() in (".yaml", ".yml"):
-        file = path
-    elif path is not None and (path / RECIPE_FILE).is_file():
-        file = path / RECIPE_FILE
-    elif path is not None:
-        given = [Given("data", call.positionals[0]), *given]
-    recipe = resolve(verb, given, recipe_file=str(file) if file else None)
+    recipe, going_on = recipe_of(verb, call.positionals[0] if call.positionals else None, call.given)
     if recipe.run.lang is not None:  # a recipe may choose the language too
         use_language(recipe.run.lang)
-    return recipe
+    return recipe, going_on
 
 
 def _at_most(count: int, call: Call, verb: str) -> None:

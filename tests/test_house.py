@@ -21,6 +21,8 @@ HOUSE = (
     "errors",     # one base error
     "notes",      # what a run tells while it works
     "files",      # whole or not at all
+    "signals",    # stopping in good order
+    "state",      # whether a run runs
     "contracts",  # the five nouns
     "hub",        # whether the network may and can be asked
     "recipe",     # every setting
@@ -34,6 +36,7 @@ HOUSE = (
     "report",     # the page and the model card
     "results",    # scores, costs and files of a finished run
     "start",      # everything ready for the first stage
+    "resume",     # going on with a run that did not end
     "run",        # the story
     "use",        # predict and eval on files
     "terminal",   # what a person sees

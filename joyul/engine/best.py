@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from joyul.contracts import ParameterGroup, Step
+
+BEST = "best/"
 
 
 class Best:
@@ -23,23 +27,49 @@ class Best:
         self.state: dict[str, Tensor] = {}
         self.worse = 0
 
+    @property
+    def over(self) -> bool:
+        """Whether it is time to stop."""
+        return self.patience is not None and self.worse >= self.patience
+
     def read(self, step: Step) -> bool:
         """Take a Step in; True when it is time to stop."""
         if step.valid is None:
             return False
         if self.step is None or self._value(step) > self._value(self.step):
             self.step, self.worse = step, 0
-            self.state = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+            self._keep()
         else:
             self.worse += 1
-        return self.patience is not None and self.worse >= self.patience
+        return self.over
 
     def _value(self, step: Step) -> tuple[float, float]:
         assert step.valid is not None
         return step.valid[self.metric], -step.valid["loss"]
+
+    def _keep(self) -> None:
+        self.state = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
 
     @torch.no_grad()
     def restore(self) -> None:
         """Put the best state back into the model."""
         for name, value in self.state.items():
             self.parameters[name].copy_(value)
+
+    def record(self) -> dict[str, Any]:
+        """What it knows beside the tensors, as JSON. `here`: the best state is the present one."""
+        return {"step": asdict(self.step) if self.step else None, "worse": self.worse, "here": self._here()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The best state by `best/NAME`, where it is not the present one."""
+        return {} if self._here() else {BEST + name: value for name, value in self.state.items()}
+
+    def _here(self) -> bool:
+        return bool(self.state) and all(torch.equal(self.parameters[name], value) for name, value in self.state.items())
+
+    def resume(self, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """The inverse of `record` and `tensors`; the present weights are in the model by now."""
+        self.step, self.worse = Step(**record["step"]) if record["step"] else None, record["worse"]
+        self.state = {name: tensors[BEST + name].to(p.device) for name, p in self.parameters.items() if BEST + name in tensors}
+        if record["here"]:
+            self._keep()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 
 from joyul.contracts import Form, ParameterGroup, Row, Step
 from joyul.engine.batches import TOKEN_BUDGET, cut, per_epoch, updates
+from joyul.engine.course import Course
 from joyul.engine.device import accelerator, device, memory
 from joyul.engine.finite import NonFiniteLoss, require_finite
 from joyul.engine.freeze import move_only, training_mode
@@ -53,19 +55,25 @@ def train(
     groups: Sequence[ParameterGroup],
     plan: Plan,
     evaluate: Evaluate | None = None,
+    course: Course | None = None,
 ) -> Iterator[Step]:
     """Train `groups` of `model` on `rows` as `plan` says; one Step an update.
 
     An update is the mean over the units of exactly `batch_size` rows, however it is cut. `evaluate` is called after the last
-    update of each epoch and of the run; what it returns is that Step's `valid`. Raises NonFiniteLoss, naming the rows.
+    update of each epoch and of the run; what it returns is that Step's `valid`. `course` is where to go on from, and tells at every Step
+    what is needed to go on from there. Raises NonFiniteLoss, naming the rows.
     """
     total = plan.updates(len(rows))
+    course = course or Course(model, groups)
     move_only(model, groups)
     moving = [parameter for group in groups for parameter in group.parameters.values()]
     adam = optimizer(groups, plan.learning_rate, plan.weight_decay)
-    rates = scheduler(adam, plan.schedule, plan.warmup, total)
+    rates = scheduler(adam, plan.schedule, plan.warmup, total, course.done)
+    course.begin(adam)
     ended = time.perf_counter()
-    for done, (chosen, closes_epoch) in enumerate(_schedule(rows, plan, total)):
+    if course.pending is not None and evaluate is not None:
+        yield replace(course.evaluated(evaluate), seconds=time.perf_counter() - ended)
+    for done, (chosen, closes_epoch) in enumerate(_schedule(rows, plan, total, course.done), start=course.done):
         torch.manual_seed(_dropout_seed(plan, done))
         training_mode(model)
         rate = float(rates.get_last_lr()[0])
@@ -74,27 +82,28 @@ def train(
         adam.step()
         rates.step()
         adam.zero_grad(set_to_none=True)
-        last = done + 1 == total
-        valid = dict(evaluate()) if evaluate is not None and (closes_epoch or last) else None
-        now = time.perf_counter()
-        yield Step(
+        step = Step(
             step=plan.first_step + done, stage=plan.stage, method=plan.method, kind="update", rows=len(chosen),
-            tokens=sum(row.length for row in chosen), seconds=now - ended, memory=memory(), loss=loss,
-            epoch=(done + 1) / per_epoch(len(rows), plan.batch_size), learning_rate=rate, gradient_norm=norm, valid=valid,
+            tokens=sum(row.length for row in chosen), seconds=0.0, memory=memory(), loss=loss,
+            epoch=(done + 1) / per_epoch(len(rows), plan.batch_size), learning_rate=rate, gradient_norm=norm,
         )  # fmt: skip
+        course.done = done + 1
+        if evaluate is not None and (closes_epoch or done + 1 == total):
+            course.pending = step
+            step = course.evaluated(evaluate)
+        now = time.perf_counter()
+        yield replace(step, seconds=now - ended)
         ended = now
 
 
-def _schedule(rows: Sequence[Row], plan: Plan, total: int) -> Iterator[tuple[list[Row], bool]]:
-    """The rows of each of `total` updates, and whether the update closes an epoch."""
-    done, epoch = 0, 0
+def _schedule(rows: Sequence[Row], plan: Plan, total: int, done: int = 0) -> Iterator[tuple[list[Row], bool]]:
+    """The rows of each of `total` updates behind the first `done`, and whether the update closes an epoch."""
+    each = per_epoch(len(rows), plan.batch_size)
     while done < total:
-        for indices in updates(len(rows), plan.batch_size, plan.seed, epoch):
+        epoch, within = divmod(done, each)
+        for indices in islice(updates(len(rows), plan.batch_size, plan.seed, epoch), within, within + total - done):
             done += 1
-            yield [rows[index] for index in indices], done % per_epoch(len(rows), plan.batch_size) == 0
-            if done == total:
-                return
-        epoch += 1
+            yield [rows[index] for index in indices], done % each == 0
 
 
 def _dropout_seed(plan: Plan, done: int) -> int:

@@ -39,8 +39,11 @@ def optimizer(groups: Sequence[ParameterGroup], learning_rate: float, weight_dec
     return torch.optim.AdamW(parts, betas=BETAS, eps=EPSILON, fused=True)
 
 
-def scheduler(optimizer: torch.optim.Optimizer, schedule: str, warmup: float, updates: int) -> LRScheduler:
-    """The rate over `updates` updates: up over the first share `warmup`, then as `schedule` says (transformers')."""
+def scheduler(optimizer: torch.optim.Optimizer, schedule: str, warmup: float, updates: int, done: int = 0) -> LRScheduler:
+    """The rate over `updates` updates: up over the first share `warmup`, then as `schedule` says (transformers').
+
+    It is a function of the update alone, so `done` of them are passed over in one step.
+    """
     name, fixed = SCHEDULES[schedule]
     warming = math.ceil(warmup * updates)
     updates = max(updates, warming + 1)  # transformers divides by what is left after the warm-up
@@ -48,6 +51,9 @@ def scheduler(optimizer: torch.optim.Optimizer, schedule: str, warmup: float, up
         fixed = {**fixed, "num_decay_steps": min(math.ceil(DECAY_SHARE * updates), updates - warming)}
     made = get_scheduler(name, optimizer, warming, updates, scheduler_specific_kwargs=fixed)
     assert isinstance(made, LRScheduler)
+    if done:
+        made.load_state_dict({**made.state_dict(), "last_epoch": done - 1, "_step_count": done + 1})
+        made.step()
     return made
 
 

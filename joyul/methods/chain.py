@@ -6,29 +6,39 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from joyul.contracts import Example, Form, Method, Row, Step
 from joyul.engine.best import Best
+from joyul.engine.checkpoint import Checkpoint
+from joyul.engine.course import Course
 from joyul.engine.evaluate import validator
 from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.loop import Plan, train
+from joyul.engine.saver import Saver
 from joyul.errors import DoesNotFit
 from joyul.methods.choose import choose, winner
+from joyul.methods.standing import Standing, put_back, saved_when_left
 from joyul.notes import Notes
 from joyul.recipe.settings import StageSettings
+from joyul.signals import interruptible, whole
 
 CHUNK = 1000  # rows tokenised between two ticks of the progress bar
 
 
 @dataclass
 class Tuned:
-    """What the stages change in turn. `stages` are those so far, of the base's lineage too; `moved`: whether a weight has."""
+    """What the stages change in turn. `stages` are those so far, of the base's lineage too; `moved`: whether a weight has.
+
+    `chosen` holds, for each stage of this run, the index of the Form it chose (None: it had no choice).
+    """
 
     model: nn.Module
     form: Form
     stages: list[Method] = field(default_factory=list)
     moved: bool = False
+    chosen: list[int | None] = field(default_factory=list)
 
 
 @dataclass
@@ -58,23 +68,49 @@ def fitting(method: Method, form: Form) -> None:
 def stage(
     tuned: Tuned, method: Method, settings: StageSettings, data: Data, *,
     number: int = 1, first_step: int = 1, seed: int = 0, precision: str = "fp32", notes: Notes | None = None,
+    saver: Saver | None = None, begun: Checkpoint | None = None,
 ) -> Iterator[Step]:  # fmt: skip
-    """Run one stage and leave its result in `tuned`: the best Form, then the best weights by validation score."""
+    """Run one stage and leave its result in `tuned`: the best Form, then the best weights by validation score.
+
+    `begun` is where to go on from, `saver` keeps the state on disk.
+    """
     fitting(method, tuned.form)
-    tuned.model = method.insert(tuned.model)
-    tuned.stages.append(method)
-    steps = 0
-    for step in _search(tuned, method, data, number, first_step):
-        steps += 1
-        yield step
+    forms = enter(tuned, method, number, seed)
+    if begun is None:
+        for step in _search(tuned, method, forms, data, number, first_step):
+            first_step += 1
+            yield step
+    else:
+        choice(tuned, forms, begun.record["chosen"][number - 1])
+        first_step = begun.record["first_step"]
     groups = method.moves(tuned.model)
     if groups:
-        plan = Plan(
-            **_settled(settings), precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step + steps
-        )
+        plan = Plan(**_settled(settings), precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step)
         weighted = settings.class_weights == "balanced"
-        yield from _train(tuned, groups, plan, data, settings.patience, weighted, notes or Notes())
-        tuned.moved = True
+        saver = saver or Saver()
+        yield from _train(tuned, groups, plan, data, settings.patience, weighted, notes or Notes(), saver, begun)
+        tuned.moved = saver.changed = True
+
+
+def enter(tuned: Tuned, method: Method, number: int, seed: int) -> Sequence[Form]:
+    """Insert what the method adds, drawn from (seed, stage); the Forms it offers."""
+    torch.manual_seed(seed + number)
+    tuned.model = method.insert(tuned.model)
+    tuned.stages.append(method)
+    return method.forms(tuned.form)
+
+
+def pass_over(tuned: Tuned, method: Method, number: int, seed: int, chosen: int | None) -> None:
+    """A stage that ended before the run was interrupted: its Form as it was chosen; the weights come with the checkpoint."""
+    choice(tuned, enter(tuned, method, number, seed), chosen)
+    tuned.moved = tuned.moved or bool(method.moves(tuned.model))
+
+
+def choice(tuned: Tuned, forms: Sequence[Form], index: int | None) -> None:
+    """Take one of the Forms, where there are some."""
+    tuned.chosen.append(index)
+    if index is not None:
+        tuned.form = forms[index]
 
 
 def _settled(settings: StageSettings) -> dict[str, Any]:
@@ -82,22 +118,25 @@ def _settled(settings: StageSettings) -> dict[str, Any]:
     return {key: value for key, value in chosen.items() if value is not None}
 
 
-def _search(tuned: Tuned, method: Method, data: Data, number: int, first_step: int) -> Iterator[Step]:
+def _search(
+    tuned: Tuned, method: Method, forms: Sequence[Form], data: Data, number: int, first_step: int
+) -> Iterator[Step]:
     """Choose among the method's Forms: on all labelled rows while no weight has seen them, on validation rows after."""
-    forms = method.forms(tuned.form)
     if not forms:
+        choice(tuned, forms, None)
         return
     examples = [*data.valid] if tuned.moved and data.valid else [*data.train, *data.valid]
     steps = []
     for step in choose(tuned.model, forms, examples, number, method.name, first_step):
         steps.append(step)
         yield step
-    tuned.form = winner(forms, steps)
+    choice(tuned, forms, winner(steps))
 
 
 def _train(
-    tuned: Tuned, groups: Sequence[Any], plan: Plan, data: Data, patience: int | None, weighted: bool, notes: Notes
-) -> Iterator[Step]:
+    tuned: Tuned, groups: Sequence[Any], plan: Plan, data: Data, patience: int | None, weighted: bool, notes: Notes,
+    saver: Saver, begun: Checkpoint | None,
+) -> Iterator[Step]:  # fmt: skip
     form = tuned.form
     rows = data.rows("train", form, notes)
     if weighted:
@@ -107,13 +146,18 @@ def _train(
     best = Best(groups, form.setting.task.metric, patience)
     # what training never computed at once, evaluation does not either
     most = min(plan.micro_batch or plan.batch_size, plan.batch_size)
-    evaluate = validator(tuned.model, form, valid, most) if valid else None
+    evaluate = interruptible(validator(tuned.model, form, valid, most)) if valid else None
+    course = put_back(begun, tuned.model, groups, best) if begun else Course(tuned.model, groups)
+    saver.begin(Standing(tuned.model, groups, plan, tuned.chosen, course, best, saver.changed))
     try:
-        for step in train(tuned.model, form, rows, groups, plan, evaluate):
-            stop = best.read(step)
-            yield step
-            if stop:
-                break
+        with saved_when_left(saver):
+            for step in whole(train(tuned.model, form, rows, groups, plan, evaluate, course)) if not best.over else ():
+                stop = best.read(step)
+                yield step
+                saver.after(step)
+                if stop:
+                    break
+            saver.end()
     except NonFiniteLoss:
         best.restore()  # what was good is kept
         raise

@@ -29,9 +29,7 @@ def choose(
         ended = now
 
 
-def winner(forms: Sequence[Form], steps: Sequence[Step]) -> Form:
-    """The form with the highest score, the earliest among equals; the first when none was scored."""
-    if not steps:
-        return forms[0]
+def winner(steps: Sequence[Step]) -> int:
+    """The index of the form with the highest score, the earliest among equals; the first when none was scored."""
     scores = [step.score if step.score is not None else float("-inf") for step in steps]
-    return forms[scores.index(max(scores))]
+    return scores.index(max(scores)) if scores else 0

@@ -100,9 +100,13 @@ def resolve(verb: str, given: Sequence[Given], recipe_file: str | None = None) -
 
 
 def from_words(verb: str, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe of a Python call: the same words as keyword arguments (`full__epochs=3` for `full.epochs`)."""
-    given = [Given(canonical(key.replace("__", ".")), _text(value)) for key, value in settings.items() if value is not None]
-    return resolve(verb, given)
+    """The recipe of a Python call."""
+    return resolve(verb, given_words(settings))
+
+
+def given_words(settings: Mapping[str, Any]) -> list[Given]:
+    """Keyword arguments as they would be typed: the same words (`full__epochs=3` for `full.epochs`)."""
+    return [Given(canonical(key.replace("__", ".")), _text(value)) for key, value in settings.items() if value is not None]
 
 
 def _text(value: Any) -> Any:

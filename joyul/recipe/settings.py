@@ -151,6 +151,11 @@ class RunSettings(BaseModel):
         "the first seed: split, order, new weights, dropout", "분할, 순서, 새 가중치, 드롭아웃의 시작 시드",
         aliases=("random_state", "random_seed"),
     )] = 0
+    save_every: Annotated[Literal["auto", "epoch", "none"] | Annotated[int, Field(ge=1)], Doc(
+        "when the state is saved to go on from: after every epoch, after so many updates, never, or auto (as often as costs next to nothing)",
+        "이어서 학습할 상태를 저장하는 때: 에폭마다, 갱신 횟수마다, 저장 안 함, 또는 auto (시간이 거의 들지 않는 만큼)",
+        aliases=("save_steps",),
+    )] = "auto"
     out: Annotated[str | None, Doc(
         "the folder (predict: the file) to write", "결과 폴더 (predict에서는 결과 파일)",
         aliases=("output_dir", "project_name", "save_dir"), verbs=(*RUN_VERBS, "predict", "eval", "init"),

@@ -35,9 +35,13 @@ def choices(key: str) -> list[str]:
 
 def allowed(key: str) -> str:
     """What a setting may be, in words: `a whole number, at least 1`."""
+    plain = [option for option in options(key) if "enum" not in option and "const" not in option]
     if named := choices(key):
-        return words("type_choice", names=", ".join(named))
-    option = options(key)[0]
+        return words("type_choice", names=", ".join([*named, *map(_bounded, plain)]))
+    return _bounded(plain[0])
+
+
+def _bounded(option: Mapping[str, Any]) -> str:
     text = words(f"type_{option.get('type', 'string')}")
     bounds = [
         words(f"bound_{name}", value=option[name])

@@ -1,0 +1,157 @@
+"""Going on with a run that did not end: where it stood, and whether everything it stands on is still the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from joyul.artifact import METRICS_FILE
+from joyul.bases.source import RECIPE_FILE
+from joyul.contracts import Step
+from joyul.engine import device
+from joyul.engine.checkpoint import FOLDER, Checkpoint
+from joyul.engine.course import buffers
+from joyul.engine.saver import last
+from joyul.errors import RunError, UsageError, listing
+from joyul.files import clear_leftovers, write_text
+from joyul.messages import words
+from joyul.methods.chain import Tuned
+from joyul.notes import Notes
+from joyul.recipe.grammar import Given
+from joyul.recipe.resolve import UNWRITTEN, Recipe, resolve
+from joyul.results import step_line, versions
+from joyul.state import condition, in_use
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from joyul.data.gather import Gathered
+
+STEPS_FILE = "steps.jsonl"
+MAY_CHANGE = ("save_every",)  # everything else decides what comes out
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Where an unfinished run stood: its newest complete checkpoint (None: it begins again) and its Steps up to there."""
+
+    checkpoint: Checkpoint | None = None
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def stage(self) -> int:
+        """The stage to go on in, counted from 1."""
+        return int(self.checkpoint.record["stage"]) if self.checkpoint else 1
+
+    def check(self, about: Mapping[str, Any], recipe: Recipe, folder: Path, notes: Notes) -> None:
+        """Compare what the run stands on now with then, and give the settings their first origins. Raises RunError."""
+        if self.checkpoint is not None:
+            check_same(about, self.checkpoint.record, folder, notes)
+            restore_origins(recipe, self.checkpoint.record["origins"])
+
+
+def recipe_of(verb: str, place: str | None, given: Sequence[Given]) -> tuple[Recipe, bool]:
+    """The recipe that a recipe file, a run folder or a data file means, and whether the run in that folder is to be continued.
+
+    A run that ended gives its recipe again, and so does one with another `out=`. Raises UsageError, also for one that runs.
+    """
+    path = Path(place) if place is not None else None
+    if path is None:
+        return resolve(verb, given), False
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return resolve(verb, given, recipe_file=str(path)), False
+    if not (path / RECIPE_FILE).is_file():
+        return resolve(verb, [Given("data", str(place)), *given]), False
+    recipe = resolve(verb, given, recipe_file=str(path / RECIPE_FILE))
+    here = recipe.run.out is None or Path(recipe.run.out).resolve() == path.resolve()
+    found = condition(path)
+    if verb != "train" or not here or found == "ended" or (path / METRICS_FILE).is_file():
+        return recipe, False
+    if found == "running":
+        raise in_use(path)
+    other = sorted({item.key for item in given} - {*MAY_CHANGE, *UNWRITTEN})
+    if other:
+        raise UsageError("resume_settings", where=str(path), keys=", ".join(other), may=", ".join(MAY_CHANGE))
+    recipe.updated(out=str(path))
+    return recipe, True
+
+
+def begun(folder: Path, notes: Notes) -> Begun:
+    """What is on disk of an unfinished run, its leftovers cleared away. The caller holds the folder. Raises RunError."""
+    clear_leftovers(folder / FOLDER)
+    checkpoint = last(folder / FOLDER, notes)
+    steps = _steps(folder / STEPS_FILE, checkpoint.record["steps"] if checkpoint else 0)
+    if checkpoint is None:
+        notes.say("begins_again", folder=str(folder))
+    else:
+        notes.say("goes_on", folder=str(folder), stage=checkpoint.record["method"], update=checkpoint.record["update"])
+    return Begun(checkpoint, steps)
+
+
+def _steps(file: Path, count: int) -> list[Step]:
+    """The first `count` Steps; the file is cut back to them, so that what is done again is written once."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    if len(lines) < count:
+        raise RunError("steps_missing", where=str(file), found=str(len(lines)), need=count)
+    steps = [Step(**json.loads(line)) for line in lines[:count]]
+    if len(lines) > count:
+        write_text(file, "".join(map(step_line, steps)))
+    return steps
+
+
+def foundations(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> dict[str, Any]:
+    """What a checkpoint is worth nothing without: settings, rows, weights to start from, tokenizer; and where it was made."""
+    return {
+        "settings": {key: str(value) for key, value, _ in recipe.rows() if key not in MAY_CHANGE},
+        "origins": {key: origin for key, _, origin in recipe.rows()},
+        "data": gathered.fingerprint if gathered else None,
+        "weights": _weights(tuned.model),
+        "tokenizer": _tokenizer(tuned.form.setting.tokenizer),
+        "machine": {**versions(), "device": device.describe()},
+    }
+
+
+def check_same(now: Mapping[str, Any], then: Mapping[str, Any], folder: Path, notes: Notes) -> None:
+    """Raise RunError naming what has changed so that the run cannot go on as it began; warn of another machine or version."""
+    settings = {key for key in {**now["settings"], **then["settings"]} if now["settings"].get(key) != then["settings"].get(key)}
+    changed = [f"{key}={then['settings'].get(key)} → {now['settings'].get(key)}" for key in sorted(settings)]
+    for name, word in (("data", words("changed_data")), ("weights", words("changed_weights")), ("tokenizer", words("changed_tokenizer"))):
+        if now[name] != then[name]:
+            changed.append(word)
+    if changed:
+        raise RunError(
+            "resume_changed", where=str(folder), changed=listing(changed), may=", ".join(MAY_CHANGE), recipe=str(folder / RECIPE_FILE)
+        )
+    moved = [name for name in now["machine"] if now["machine"][name] != then["machine"].get(name)]
+    if moved:
+        notes.warn("resume_elsewhere", what=", ".join(moved))
+
+
+def restore_origins(recipe: Recipe, origins: Mapping[str, str]) -> None:
+    """Where each setting came from, as the run said when it began."""
+    recipe.origins |= {key: origin for key, origin in origins.items() if key in recipe.origins and key not in MAY_CHANGE}
+    for stage in recipe.stages:
+        known = {key: origins.get(f"{stage.method}.{key}") or origins.get(key) for key in stage.origins}
+        stage.origins |= {key: origin for key, origin in known.items() if origin}
+
+
+def _weights(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted([*model.named_parameters(), *buffers(model).items()], key=lambda pair: pair[0]):
+        digest.update(repr((name, tuple(value.shape), str(value.dtype))).encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Of all that decides which tokens a text becomes."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    content = backend.to_str() if backend is not None else json.dumps(sorted(tokenizer.get_vocab().items()))
+    return hashlib.sha256(f"{type(tokenizer).__name__} {tokenizer.truncation_side} {content}".encode()).hexdigest()
