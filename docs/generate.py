@@ -21,10 +21,9 @@ USUAL_WIDTH, USUAL_ROWS = 768, 1_000
 
 # What a run leaves behind, in the order of its making. A test compares the names with those of a real run.
 RUN_FILES = {
-    "recipe.yaml": "every setting, and in a comment where it came from; `joyul train RUN` goes on with a run that did not end, and runs it again where it did",
+    "recipe.yaml": "every setting, and in a comment where it came from; `joyul train RUN` runs it again, or goes on with it",
     "steps.jsonl": "one update, or one candidate of a search, a line",
-    "state.json": "whether the run runs, ended, failed or was interrupted, and in which process",
-    "checkpoints/": "states to go on from, while the run has not ended: safetensors and JSON, a manifest with sizes and SHA-256",
+    "state.json": "whether it runs, ended, failed or was interrupted; until then `checkpoints/` stands beside it",
     "model/": "the weights as plain transformers loads them; only where a weight moved",
     "stages/": "what a stage keeps that `model/` cannot hold; no stage of this version needs it",
     "prompt.yaml": "how rows are put to the model, and the labels",

@@ -57,7 +57,7 @@ class Begun:
             restore_origins(recipe, self.checkpoint.record["origins"])
 
 
-def recipe_of(verb: str, place: str | None, given: Sequence[Given]) -> tuple[Recipe, bool]:
+def recipe_of(verb: str, place: str | None, given: Sequence[Given], notes: Notes) -> tuple[Recipe, bool]:
     """The recipe that a recipe file, a run folder or a data file means, and whether the run in that folder is to be continued.
 
     A run that ended gives its recipe again, and so does one with another `out=`. Raises UsageError, also for one that runs.
@@ -72,7 +72,8 @@ def recipe_of(verb: str, place: str | None, given: Sequence[Given]) -> tuple[Rec
     recipe = resolve(verb, given, recipe_file=str(path / RECIPE_FILE))
     here = recipe.run.out is None or Path(recipe.run.out).resolve() == path.resolve()
     found = condition(path)
-    if verb != "train" or not here or found == "ended" or (path / METRICS_FILE).is_file():
+    if verb != "train" or not here or (path / METRICS_FILE).is_file():
+        notes.say("recipe_again", folder=place)
         return recipe, False
     if found == "running":
         raise in_use(path)
@@ -120,15 +121,14 @@ def foundations(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> dict
 
 def check_same(now: Mapping[str, Any], then: Mapping[str, Any], folder: Path, notes: Notes) -> None:
     """Raise RunError naming what has changed so that the run cannot go on as it began; warn of another machine or version."""
-    settings = {key for key in {**now["settings"], **then["settings"]} if now["settings"].get(key) != then["settings"].get(key)}
-    changed = [f"{key}={then['settings'].get(key)} → {now['settings'].get(key)}" for key in sorted(settings)]
-    for name, word in (("data", words("changed_data")), ("weights", words("changed_weights")), ("tokenizer", words("changed_tokenizer"))):
-        if now[name] != then[name]:
-            changed.append(word)
+    ours, theirs = now["settings"], then["settings"]
+    differ = sorted(key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key))
+    changed = [f"{key}={theirs.get(key)} → {ours.get(key)}" for key in differ]
+    named = {"data": words("changed_data"), "weights": words("changed_weights"), "tokenizer": words("changed_tokenizer")}
+    changed += [word for name, word in named.items() if now[name] != then[name]]
     if changed:
-        raise RunError(
-            "resume_changed", where=str(folder), changed=listing(changed), may=", ".join(MAY_CHANGE), recipe=str(folder / RECIPE_FILE)
-        )
+        may, recipe = ", ".join(MAY_CHANGE), str(folder / RECIPE_FILE)
+        raise RunError("resume_changed", where=str(folder), changed=listing(changed), may=may, recipe=recipe)
     moved = [name for name in now["machine"] if now["machine"][name] != then["machine"].get(name)]
     if moved:
         notes.warn("resume_elsewhere", what=", ".join(moved))
@@ -146,7 +146,7 @@ def _weights(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in sorted([*model.named_parameters(), *buffers(model).items()], key=lambda pair: pair[0]):
         digest.update(repr((name, tuple(value.shape), str(value.dtype))).encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

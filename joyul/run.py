@@ -59,8 +59,9 @@ def train(place: str | Path | None = None, /, **settings: Any) -> Run:
 
 def steps(place: str | Path | None = None, /, **settings: Any) -> Generator[Step, None, Run]:
     """The same as a generator of Steps, for those who want to hold the loop; its return value is the Run."""
-    recipe, going_on = recipe_of("train", str(place) if place is not None else None, given_words(settings))
-    return tune(recipe, Notes(), going_on=going_on)
+    notes = Notes()
+    recipe, going_on = recipe_of("train", str(place) if place is not None else None, given_words(settings), notes)
+    return tune(recipe, notes, going_on=going_on)
 
 
 def finish(running: Generator[Step, None, Run]) -> Run:
@@ -140,7 +141,7 @@ def _train(
     recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, folder: Path, before: Begun,
     about: Mapping[str, Any], done: list[Step],
 ) -> Generator[Step, None, NonFiniteLoss | None]:  # fmt: skip
-    """All stages, each Step written down; the error, where a loss was no number: what was good is saved, then the run fails aloud."""
+    """All stages, each Step written down; the error, where a loss was no number: what was good is kept, then the run fails."""
     with open(folder / STEPS_FILE, "a", encoding="utf-8") as file:
         saver = Saver(folder / CHECKPOINTS, recipe.run.save_every, about, lambda: _synced(file))
         saver.follow(before.checkpoint)

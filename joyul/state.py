@@ -1,7 +1,7 @@
 """Whether a run runs, ended, failed or was interrupted, and the lock that keeps a second process out of its folder.
 
-`state.json` says what its writer knew; a process that was killed could not say so. Hence the lock, which dies with its process, and
-the process's number with its time of birth, which a later process of the same number does not share.
+`state.json` says what its writer knew; a process that was killed could not say so. Hence the lock, which dies with its process,
+and the process's number with its time of birth, which a later process of the same number does not share.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 
 from joyul.errors import DataError, UsageError
 from joyul.messages import use_language, words
+from joyul.notes import Notes
 from joyul.recipe.grammar import Call
 from joyul.recipe.resolve import Recipe, resolve
 from joyul.recipe.stages import STAGES
@@ -21,8 +22,8 @@ def train(call: Call) -> int:
     """Tune a base; one run folder."""
     from joyul.run import tune
 
-    recipe, going_on = _recipe("train", call)
     notes = TerminalNotes()
+    recipe, going_on = _recipe("train", call, notes)
     run = follow(tune(recipe, notes, going_on=going_on), recipe)
     if not _print_json(call, {"folder": str(run.folder), **run.metrics}):
         show_run(str(run.folder), run.metrics)
@@ -34,7 +35,8 @@ def compare(call: Call) -> int:
     from joyul.compare.protocol import compare_recipe
     from joyul.compare.view import show_comparison, show_row
 
-    comparison = compare_recipe(_recipe("compare", call)[0], TerminalNotes(), show_row, follow)
+    notes = TerminalNotes()
+    comparison = compare_recipe(_recipe("compare", call, notes)[0], notes, show_row, follow)
     if not _print_json(call, comparison.record):
         show_comparison(comparison)
     return 0
@@ -150,12 +152,12 @@ def _print_json(call: Call, value: Mapping[str, Any]) -> bool:
     return True
 
 
-def _recipe(verb: str, call: Call) -> tuple[Recipe, bool]:
+def _recipe(verb: str, call: Call, notes: Notes) -> tuple[Recipe, bool]:
     """The recipe of a command line, and whether it goes on with a run."""
     from joyul.resume import recipe_of
 
     _at_most(1, call, verb)
-    recipe, going_on = recipe_of(verb, call.positionals[0] if call.positionals else None, call.given)
+    recipe, going_on = recipe_of(verb, call.positionals[0] if call.positionals else None, call.given, notes)
     if recipe.run.lang is not None:  # a recipe may choose the language too
         use_language(recipe.run.lang)
     return recipe, going_on

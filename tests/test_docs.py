@@ -32,8 +32,8 @@ from tests.conftest import BAD, FRAMES, GOOD, ROOT, write_csv
 
 # Blocks of each page that are run: (bash blocks that start with `joyul `, python blocks that start with `import joyul`).
 PAGES = {
-    "README.md": (7, 1),
-    "README.ko.md": (8, 1),
+    "README.md": (8, 1),
+    "README.ko.md": (9, 1),
     "docs/howto.md": (14, 2),
     "docs/howto.ko.md": (14, 1),
     "docs/ideas.md": (0, 1),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +55,8 @@ class Whole:
 
 
 @pytest.fixture(scope="module")
-def whole(desk: Path) -> Iterator[Whole]:
-    yield Whole(desk)
+def whole(desk: Path) -> Whole:
+    return Whole(desk)
 
 
 def command(case: str, out: str, *more: str) -> list[str]:

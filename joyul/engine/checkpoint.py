@@ -1,7 +1,7 @@
 """Checkpoints on disk: safetensors and JSON in a folder that appears whole or not at all; the newest complete one counts.
 
-A checkpoint is written under a hidden name, its files are synced, its manifest with the size and SHA-256 of each comes last, and a
-rename makes it visible. Whatever has no manifest that agrees with its files is passed over, and said. Nothing is ever pickled.
+A checkpoint is written under a hidden name, its files are synced, its manifest with the size and SHA-256 of each comes last, and
+a rename makes it visible. What has no manifest that agrees with its files is passed over, and said. Nothing is ever pickled.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read(folder: Path) -> Checkpoint:
 
 
 def newest(root: Path, kind: str, notes: Notes) -> Checkpoint | None:
-    """The newest complete one among `kind-*`, with what it needs (`record["needs"]`, beside it). Others are passed over, and said."""
+    """The newest complete one among `kind-*`, with what it needs (`record["needs"]`). Others are passed over, and said."""
     for folder in sorted(root.glob(f"{kind}-*"), reverse=True):
         try:
             found = read(folder)

@@ -49,43 +49,35 @@ class Plan:
 
 
 def train(
-    model: nn.Module,
-    form: Form,
-    rows: Sequence[Row],
-    groups: Sequence[ParameterGroup],
-    plan: Plan,
-    evaluate: Evaluate | None = None,
-    course: Course | None = None,
-) -> Iterator[Step]:
+    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan,
+    evaluate: Evaluate | None = None, course: Course | None = None,
+) -> Iterator[Step]:  # fmt: skip
     """Train `groups` of `model` on `rows` as `plan` says; one Step an update.
 
     An update is the mean over the units of exactly `batch_size` rows, however it is cut. `evaluate` is called after the last
-    update of each epoch and of the run; what it returns is that Step's `valid`. `course` is where to go on from, and tells at every Step
-    what is needed to go on from there. Raises NonFiniteLoss, naming the rows.
+    update of each epoch and of the run; what it returns is that Step's `valid`. `course` is where to go on from, and tells at
+    every Step what is needed to go on from there. Raises NonFiniteLoss, naming the rows.
     """
-    total = plan.updates(len(rows))
+    total, each = plan.updates(len(rows)), per_epoch(len(rows), plan.batch_size)
     course = course or Course(model, groups)
     move_only(model, groups)
-    moving = [parameter for group in groups for parameter in group.parameters.values()]
     adam = optimizer(groups, plan.learning_rate, plan.weight_decay)
     rates = scheduler(adam, plan.schedule, plan.warmup, total, course.done)
     course.begin(adam)
     ended = time.perf_counter()
     if course.pending is not None and evaluate is not None:
         yield replace(course.evaluated(evaluate), seconds=time.perf_counter() - ended)
+        ended = time.perf_counter()
     for done, (chosen, closes_epoch) in enumerate(_schedule(rows, plan, total, course.done), start=course.done):
         torch.manual_seed(_dropout_seed(plan, done))
         training_mode(model)
         rate = float(rates.get_last_lr()[0])
-        loss = _accumulate(model, form, chosen, plan)
-        norm = _clip(moving, plan.clip, chosen)
-        adam.step()
+        loss, norm = _update(model, form, chosen, groups, plan, adam)
         rates.step()
-        adam.zero_grad(set_to_none=True)
         step = Step(
             step=plan.first_step + done, stage=plan.stage, method=plan.method, kind="update", rows=len(chosen),
-            tokens=sum(row.length for row in chosen), seconds=0.0, memory=memory(), loss=loss,
-            epoch=(done + 1) / per_epoch(len(rows), plan.batch_size), learning_rate=rate, gradient_norm=norm,
+            tokens=sum(row.length for row in chosen), seconds=0.0, memory=memory(), loss=loss, epoch=(done + 1) / each,
+            learning_rate=rate, gradient_norm=norm,
         )  # fmt: skip
         course.done = done + 1
         if evaluate is not None and (closes_epoch or done + 1 == total):
@@ -94,6 +86,17 @@ def train(
         now = time.perf_counter()
         yield replace(step, seconds=now - ended)
         ended = now
+
+
+def _update(
+    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, adam: torch.optim.Optimizer
+) -> tuple[float, float]:
+    """One update on `rows`: its loss, and the length of its gradient before clipping."""
+    loss = _accumulate(model, form, rows, plan)
+    norm = _clip([parameter for group in groups for parameter in group.parameters.values()], plan.clip, rows)
+    adam.step()
+    adam.zero_grad(set_to_none=True)
+    return loss, norm
 
 
 def _schedule(rows: Sequence[Row], plan: Plan, total: int, done: int = 0) -> Iterator[tuple[list[Row], bool]]:

@@ -1,9 +1,10 @@
-"""When the state of a training is written to disk: at ends of epochs and every few minutes, as long as that costs next to nothing."""
+"""When the state of a training goes to disk: at ends of epochs and every few minutes, as long as that costs next to nothing."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from joyul.contracts import Step
 from joyul.engine import checkpoint
 from joyul.engine.checkpoint import Checkpoint
 from joyul.notes import Notes
-from joyul.signals import stop_if_asked, uninterrupted
+from joyul.signals import Interrupted, stop_if_asked, uninterrupted
 
 SAVE = "save"
 SHARE = 0.02  # of the time, at most, goes into saving unless the user says how often
@@ -85,6 +86,19 @@ class Saver:
             return step.step % self.every == 0
         unsaved = time.perf_counter() - self._saved
         return (closes or unsaved >= WITHIN) and self._cost <= SHARE * unsaved
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Who leaves the block in good order, by a signal or by closing the generator, leaves the present state on disk."""
+        try:
+            yield
+        except Interrupted as left:
+            if not left.at_once:
+                self.save()
+            raise
+        except GeneratorExit:
+            self.save()
+            raise
 
     def end(self) -> None:
         """The last update of a stage is done: what comes now (evaluation, the next stage) must not cost it."""

@@ -291,7 +291,7 @@ ENGLISH = {
     "resume_settings": "this run did not end. To go on with it, leave out {keys} (only {may} may change); to start anew, add out=FOLDER.",
     "resume_elsewhere": "not what the run began with: {what}. It goes on, but the numbers may differ in their last digits.",
     "run_can_go_on": "The run did not end. To go on:  joyul train {folder}",
-    "recipe_again": "{folder} ended: its recipe again, in a new folder.",
+    "recipe_again": "The recipe of {folder} again, in a new folder.",
     "out_in_use": "{found} already holds something. Take another name (out={free}), or remove it.",
     "file_exists": "{found} exists already and is kept. Take another out=, or add overwrite=yes.",
     "out_is_input": "{found} is the input itself, which is never written over. Take another out=.",

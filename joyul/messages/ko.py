@@ -236,7 +236,7 @@ KOREAN = {
     "resume_settings": "끝나지 않은 실행입니다. 이어서 하려면 {keys}을(를) 빼세요 ({may}만 바꿀 수 있습니다). 새로 시작하려면 out=폴더를 더하세요.",
     "resume_elsewhere": "시작할 때와 다릅니다: {what}. 이어서 하지만 숫자의 끝자리가 다를 수 있습니다.",
     "run_can_go_on": "실행이 끝나지 않았습니다. 이어서 하려면:  joyul train {folder}",
-    "recipe_again": "{folder}은(는) 끝난 실행입니다. 같은 설정으로 새 폴더에서 다시 합니다.",
+    "recipe_again": "{folder}의 설정으로 새 폴더에서 다시 합니다.",
     "out_in_use": "{found}에 이미 무언가 있습니다. 다른 이름(out={free})을 쓰거나 지워 주세요.",
     "file_exists": "{found} 파일이 이미 있어 그대로 두었습니다. 다른 out=을 쓰거나 overwrite=yes를 더하세요.",
     "out_is_input": "{found}은(는) 입력 파일이라 덮어쓰지 않습니다. 다른 out=을 쓰세요.",

@@ -19,7 +19,7 @@ from joyul.engine.loop import Plan, train
 from joyul.engine.saver import Saver
 from joyul.errors import DoesNotFit
 from joyul.methods.choose import choose, winner
-from joyul.methods.standing import Standing, put_back, saved_when_left
+from joyul.methods.standing import Standing, put_back
 from joyul.notes import Notes
 from joyul.recipe.settings import StageSettings
 from joyul.signals import interruptible, whole
@@ -150,7 +150,7 @@ def _train(
     course = put_back(begun, tuned.model, groups, best) if begun else Course(tuned.model, groups)
     saver.begin(Standing(tuned.model, groups, plan, tuned.chosen, course, best, saver.changed))
     try:
-        with saved_when_left(saver):
+        with saver.guarding():
             for step in whole(train(tuned.model, form, rows, groups, plan, evaluate, course)) if not best.over else ():
                 stop = best.read(step)
                 yield step

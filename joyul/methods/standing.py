@@ -1,9 +1,8 @@
-"""One stage's training as it is written to disk, and put back: whatever moves, by parameter name, so that no method is a special case."""
+"""One stage's training, taken to disk and put back: whatever moves, by parameter name, so that no method is a special case."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,13 +13,11 @@ from joyul.engine.best import BEST, Best
 from joyul.engine.checkpoint import Checkpoint
 from joyul.engine.course import MOMENT, WEIGHT, Course, restore
 from joyul.engine.loop import Plan
-from joyul.engine.saver import Saver
-from joyul.signals import Interrupted
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`chosen`: for each stage of the run so far the index of the Form it chose, or None. `changed`: whether earlier ones moved weights."""
+    """`chosen`: the index of the Form that each stage so far chose, or None; `changed`: whether earlier ones moved weights."""
 
     model: nn.Module
     groups: Sequence[ParameterGroup]
@@ -31,6 +28,7 @@ class Standing:
     changed: bool
 
     def record(self) -> dict[str, Any]:
+        """What `joyul.engine.saver.Standing` asks for."""
         pending = self.course.pending
         return {
             "stage": self.plan.stage, "method": self.plan.method, "chosen": list(self.chosen), "first_step": self.plan.first_step,
@@ -39,9 +37,11 @@ class Standing:
         }  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
+        """Weights, buffers, moments, the best state."""
         return {**self.course.tensors(), **self.best.tensors()}
 
     def frozen(self) -> dict[str, Tensor]:
+        """What earlier stages left in parameters that do not move now."""
         if not self.changed:
             return {}
         moving = {id(parameter) for group in self.groups for parameter in group.parameters.values()}
@@ -58,17 +58,3 @@ def put_back(found: Checkpoint, model: nn.Module, groups: Sequence[ParameterGrou
     pending = found.record["pending"]
     moments = {name: value for name, value in tensors.items() if name.startswith(MOMENT)}
     return Course(model, groups, found.record["update"], Step(**pending) if pending else None, moments)
-
-
-@contextmanager
-def saved_when_left(saver: Saver) -> Iterator[None]:
-    """Who leaves in good order, by a signal or by closing the generator, leaves the present state on disk."""
-    try:
-        yield
-    except Interrupted as left:
-        if not left.at_once:
-            saver.save()
-        raise
-    except GeneratorExit:
-        saver.save()
-        raise

@@ -133,7 +133,7 @@ OUTCOMES = [
         "disk full in training",
         "refused",
         TRAIN,
-        ("the system refused:", "No space left on device"),
+        ("steps.jsonl: there is no room left for it (No space left on device).", "To go on:  joyul train runs/r-full"),
         status=1,
         given=full_disk,
         then=unended,
