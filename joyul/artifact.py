@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -66,8 +66,7 @@ class Artifact:
         for example in examples:
             if not str(example.inputs.get("text") or "").strip():
                 raise DataError("empty_text", where=example.id)
-            if isinstance(example.inputs["text"], list):
-                raise DataError("text_is_list", where=example.id)
+            self.form.setting.task.check(replace(example, target=None), example.id)
         rows = encode(self.form, examples, notes or Notes())
         return predict(self.tuned.model, self.form, rows, notes)
 
@@ -137,7 +136,8 @@ def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
     has_model = (folder / MODEL_FOLDER).is_dir()
     files = open_base(weights_of(folder))
     form = _form(folder / PROMPT_FILE, files, catalogue)
-    model: nn.Module = load_model(files, form.auto_class, form.setting.task.labels, dropout=dropout)
+    task = form.setting.task
+    model: nn.Module = load_model(files, form.auto_class, task.labels, dropout=dropout, target=task.target_type)
     stages: list[Method] = []
     for path in sorted((folder / STAGES_FOLDER).glob("*-*")):
         method = catalogue.methods[path.name.split("-", 1)[1]](RunSettings())

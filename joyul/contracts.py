@@ -42,7 +42,8 @@ class Row:
 
     `tokens` maps the names of the model's inputs to one list of integers each; `target` is encoded by the Task;
     `units` says how many terms the row adds to the loss (1, or its target tokens) and `weight` multiplies them;
-    `cut` and `unknown` count the tokens lost to `max_length` and those the tokenizer does not know.
+    `cut` and `unknown` count the tokens lost to `max_length` and those the tokenizer does not know; `aside` is what the Form
+    needs beside the outputs to put the answer together (which token stands for which word).
     """
 
     id: str
@@ -52,6 +53,7 @@ class Row:
     weight: float = 1.0
     cut: int = 0
     unknown: int = 0
+    aside: Any = None
 
     @property
     def length(self) -> int:
@@ -70,11 +72,24 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """`value` as the user writes it (a label, a text, a list of tags); `score` is its probability where there is one."""
+    """`value` as the user writes it (a label, labels, a number, a text, a list of tags); None: no answer.
+
+    `score` is its probability where there is one, `scores` those of all labels where there are few. `entities` are the spans that
+    tags mark: `{"type", "start", "end", "text", "score"}`, counted in words or characters.
+    """
 
     value: Any
     score: float | None = None
     scores: Mapping[str, float] | None = None
+    entities: Sequence[Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score with its 95 % interval."""
+
+    value: float
+    interval: tuple[float, float]
 
 
 @runtime_checkable
@@ -83,50 +98,66 @@ class Task(Protocol):
 
     name: ClassVar[str]
     target_type: ClassVar[TargetType]
-    metric: ClassVar[str]  # the one number that choices are made by; larger is better
+    takes: ClassVar[tuple[str, ...]]  # the settings of a run that only some tasks know (`operating_point`, `bounds`)
+
+    @property
+    def metric(self) -> str:
+        """The one number that choices are made by; larger is better."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The label set in a fixed order; empty where there is none."""
-        ...
 
     @classmethod
-    def learn(cls, targets: Sequence[Any]) -> Self:
+    def learn(cls, targets: Sequence[Any]) -> Task:
         """The task as its training targets define it (the label set). Raises DataError where they define none."""
-        ...
+
+    def configured(self, given: Mapping[str, Any]) -> Task:
+        """The same task under those settings among `takes` that are given. Raises UsageError for values it cannot use."""
+
+    def check(self, example: Example, where: str) -> None:
+        """Raise DataError, naming `where`, for a row whose inputs or target the task does not have."""
 
     def encode(self, target: Any, where: str | None = None) -> Any:
         """The target as the loss takes it (a class index, a list of them, a number, a text). Raises DataError at `where`."""
-        ...
 
     def decode(self, encoded: Any) -> Any:
         """The inverse of `encode`."""
-        ...
+
+    def answer(self, found: Any) -> Prediction:
+        """The Prediction for what a Form reads off one row: probabilities of labels, a number, a text, tags with their places.
+
+        Thresholds are applied here. Where there is no finite number there is no answer.
+        """
+
+    @property
+    def decides(self) -> bool:
+        """Whether `decided` has anything to choose."""
+
+    def decided(self, targets: Sequence[Any], predictions: Sequence[Prediction]) -> Task:
+        """The same task with its thresholds chosen on these (validation) rows."""
 
     def metrics(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
         """Scores of decoded predictions (None: no answer, counted as wrong) against decoded targets."""
-        ...
 
     def intervals(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, tuple[float, float]]:
         """95 % intervals of the same scores, rows taken as independent."""
-        ...
+
+    def further(self, targets: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Score]:
+        """Scores that are reported but never chosen by: those that read probabilities, errors, one for each type."""
 
     def baseline(self, targets: Sequence[Any]) -> Any:
-        """The best answer that ignores the input, learned from training targets (the majority label)."""
-        ...
+        """The best answer that ignores the input, learned from training targets: the majority label or tag, the mean."""
 
     def weights(self, targets: Sequence[Any]) -> list[float]:
         """One weight a row that gives rare targets the same say (`class_weights=balanced`); ones where it has no meaning."""
-        ...
 
     def spec(self) -> dict[str, Any]:
         """All that `restore` needs, as JSON."""
-        ...
 
     @classmethod
-    def restore(cls, spec: Mapping[str, Any]) -> Self:
-        """From what `spec` gave."""
-        ...
+    def restore(cls, spec: Mapping[str, Any]) -> Task:
+        """From what `spec` gave; read from YAML, every scalar arrives as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,51 +179,40 @@ class Form(Protocol):
     @property
     def setting(self) -> Setting:
         """What it was built around."""
-        ...
 
     @property
     def auto_class(self) -> str:
         """The transformers auto class whose outputs it reads, e.g. AutoModelForSequenceClassification."""
-        ...
 
     @property
     def plain(self) -> bool:
         """Whether stock transformers, given the bare text, answers the same as this Form."""
-        ...
 
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:
         """The reason this Form cannot serve the task on such a base, or None."""
-        ...
 
     def with_template(self, template: str) -> Form:
         """The same Form around another template. Raises UsageError for one it cannot use."""
-        ...
 
     def encode(self, examples: Iterable[Example]) -> list[Row]:
         """Tokens of each Example, cut to `max_length`; the target encoded where there is one."""
-        ...
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Rows as one padded batch, on the device."""
-        ...
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
         """The loss of each row, summed over its units: shape (rows,), with gradient, in float32."""
-        ...
 
     def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
         """A function from a batch to its predictions. What all rows share (label prompts, a prefix) is computed here, once."""
-        ...
 
     def spec(self) -> dict[str, Any]:
         """All that `restore` needs beside the Setting: readable, editable, the content of prompt.yaml."""
-        ...
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
         """From `spec` as it was read from YAML: every scalar arrives as text."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,31 +232,24 @@ class Method(Protocol):
 
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
         """The reason this method cannot work with that form (and its task) on such a base, or None."""
-        ...
 
     def forms(self, form: Form) -> Sequence[Form]:
         """Forms to choose from by score before any weight moves; empty when the form stays as it is."""
-        ...
 
     def insert(self, model: nn.Module) -> nn.Module:
         """The model with what the method adds to it (itself, when nothing is added)."""
-        ...
 
     def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
         """What moves; everything else is frozen and in evaluation mode. Empty when no weight moves."""
-        ...
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write what `insert` added and plain `model/` cannot hold; nothing when there is no such thing."""
-        ...
 
     def load(self, model: nn.Module, folder: Path) -> nn.Module:
         """`insert` and fill from what `save` wrote."""
-        ...
 
     def plain(self, model: nn.Module) -> nn.Module:
         """The model as it was before `insert` (trained, where it moved): in the end a transformers model."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

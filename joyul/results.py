@@ -8,25 +8,30 @@ import json
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from joyul import artifact
 from joyul.bases.anatomy import parameter_count
-from joyul.contracts import Example, Method, Prediction, Step
+from joyul.contracts import Example, Method, Prediction, Step, Task
 from joyul.engine import checkpoint, device
 from joyul.engine.diagnose import diagnose
 from joyul.engine.evaluate import Evaluation, evaluate
 from joyul.files import folder_bytes, write_json, write_lines, write_text
+from joyul.forms.align import joined
 from joyul.methods.chain import Data, Tuned, encode
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
+from joyul.report import units
 from joyul.report.page import RunFacts, card, render
+from joyul.tasks import constant
+from joyul.tasks.tag import Tag
 
 if TYPE_CHECKING:
     from joyul.data.gather import Gathered
 
+MOST_GROUPS, JUDGED_ROWS = 50, 10  # groups listed; rows a group needs before it is called the worst
 PACKAGES = ("joyul", "torch", "transformers", "accelerate", "datasets", "safetensors", "tokenizers")
 
 
@@ -47,6 +52,7 @@ class Finished:
 
 def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], dict[str, Evaluation]]:
     """Evaluate, save everything; what metrics.json holds, and the evaluations by split."""
+    _decide(run, notes)
     artifact.save_weights(folder, run.tuned)
     evaluations, row_seconds = _evaluations(run, notes)
     metrics = _metrics(folder, run, evaluations, row_seconds, notes)
@@ -54,7 +60,8 @@ def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], di
     examples: Sequence[Example] = (run.gathered.splits.test or ()) if run.gathered and test else ()
     lines = _lines(examples, test)
     write_lines(folder / "predictions.jsonl", lines)
-    texts = [{**line, "text": example.inputs["text"]} for line, example in zip(lines, examples, strict=True)]
+    task = run.tuned.form.setting.task
+    texts = [_shown(task, line, example) for line, example in zip(lines, examples, strict=True)]
     settings = {key: (str(value), origin) for key, value, origin in run.recipe.rows()}
     settings["out"] = (str(folder), "")
     metrics["bytes"] = folder_bytes(folder) - folder_bytes(folder / checkpoint.FOLDER)  # they go when all is written
@@ -71,8 +78,7 @@ def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], fl
     """Validation, then the test rows: read here, once. And the seconds a row took, tokenising included."""
     if run.gathered is None or not run.gathered.labelled:
         return {}, None
-    limits = [stage.values[key] for stage in run.recipe.stages for key in ("micro_batch", "batch_size") if key in stage.values]
-    most = min(limits, default=None)  # as in training
+    most = _most(run)
     found, rows_seen, started = {}, 0, time.perf_counter()
     for name, examples in (("valid", run.data.valid), ("test", run.gathered.splits.test)):
         if examples:
@@ -82,10 +88,60 @@ def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], fl
     return found, (time.perf_counter() - started) / rows_seen if rows_seen else None
 
 
-def scored(evaluation: Evaluation, task: Any) -> dict[str, Any]:
-    """`{metric: {"value", "interval"}}`."""
+def _most(run: Finished) -> int | None:
+    """Rows computed at once: as in training."""
+    limits = [stage.values[key] for stage in run.recipe.stages for key in ("micro_batch", "batch_size") if key in stage.values]
+    return min(limits, default=None)
+
+
+def _decide(run: Finished, notes: Notes) -> None:
+    """Choose the task's thresholds on the validation rows, now that nothing moves any more."""
+    form = run.tuned.form
+    task = form.setting.task
+    if not task.decides or not run.data.valid:
+        return
+    found = evaluate(run.tuned.model, form, encode(form, run.data.valid, notes), notes, _most(run))
+    task = task.decided(found.targets, found.predictions)
+    run.tuned.form = type(form).restore(form.spec(), replace(form.setting, task=task))
+    chosen = {key: value for key, value in task.spec().items() if key in ("positive", "threshold", "thresholds")}
+    notes.say("thresholds_chosen", rows=len(run.data.valid), chosen=units.said(chosen))
+
+
+def _shown(task: Task, line: Mapping[str, Any], example: Example) -> dict[str, Any]:
+    """A line for the report: with its text, and entities instead of tags."""
+    text = example.inputs["text"]
+    if not isinstance(task, Tag):
+        return {**line, "text": text}
+    return {**line, "text": joined(task.pieces(text)), **{key: task.shown(line[key], text) for key in ("target", "prediction")}}
+
+
+def scored(evaluation: Evaluation, task: Task) -> dict[str, Any]:
+    """`{metric: {"value", "interval"}}`, those that choices are made by first."""
     intervals = task.intervals(evaluation.targets, [prediction.value for prediction in evaluation.predictions])
-    return {name: {"value": value, "interval": list(intervals[name])} for name, value in evaluation.metrics.items()}
+    scores = {name: {"value": value, "interval": list(intervals[name])} for name, value in evaluation.metrics.items()}
+    further = task.further(evaluation.targets, evaluation.predictions)
+    return scores | {name: {"value": score.value, "interval": list(score.interval)} for name, score in further.items()}
+
+
+def grouped(evaluation: Evaluation, groups: Sequence[str | None], task: Task) -> dict[str, Any] | None:
+    """The main score of each group, the largest group first, and the worst of those with enough rows to say so.
+
+    None where rows belong to no group.
+    """
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(groups):
+        if group is not None:
+            members.setdefault(group, []).append(row)
+    if not members:
+        return None
+    scores: dict[str, dict[str, Any]] = {}
+    for group, rows in sorted(members.items(), key=lambda item: -len(item[1]))[:MOST_GROUPS]:
+        targets, values = [evaluation.targets[row] for row in rows], [evaluation.predictions[row].value for row in rows]
+        interval = list(task.intervals(targets, values)[task.metric])
+        scores[group] = {"rows": len(rows), "value": task.metrics(targets, values)[task.metric], "interval": interval}
+    judged = [group for group in scores if scores[group]["rows"] >= JUDGED_ROWS]
+    worst = min(judged, key=lambda group: scores[group]["value"], default=None) if len(judged) > 1 else None
+    return {"count": len(members), "scores": scores, "worst": worst}
 
 
 def _metrics(
@@ -98,7 +154,7 @@ def _metrics(
     return {
         "task": task.name, "method": settings.method, "base": settings.base, "metric": task.metric,
         "scores": {name: scored(evaluation, task) for name, evaluation in evaluations.items()},
-        "baseline": baseline,
+        "baseline": baseline, "groups": _groups(run, evaluations),
         "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds, "peak_memory": device.peak(),
         "parameters": parameter_count(run.tuned.model), "trainable": sum({id(p): p.numel() for p in moving}.values()),
         "diagnosis": diagnose(run.steps, task.metric, floor[task.metric] if floor else None),
@@ -116,8 +172,19 @@ def _baseline(run: Finished, evaluation: Evaluation | None) -> dict[str, Any] | 
         return None
     task = run.tuned.form.setting.task
     answer = task.baseline([example.target for example in run.data.train])
-    scores = task.metrics(evaluation.targets, [answer] * len(evaluation.targets))
+    scores = task.metrics(evaluation.targets, constant(task, answer, evaluation.targets))
     return {task.metric: scores[task.metric], "prediction": answer}
+
+
+def _groups(run: Finished, evaluations: Mapping[str, Evaluation]) -> dict[str, Any] | None:
+    """Of the test rows; of the validation rows where there are none."""
+    splits = {"valid": run.data.valid, "test": run.gathered.splits.test if run.gathered else None}
+    name = "test" if "test" in evaluations else "valid"
+    if name not in evaluations:
+        return None
+    groups = [example.group for example in splits[name] or ()]
+    found = grouped(evaluations[name], groups, run.tuned.form.setting.task)
+    return found and {"split": name, **found}
 
 
 def _row_counts(run: Finished) -> dict[str, int]:
@@ -135,7 +202,9 @@ def _lines(examples: Sequence[Example], evaluation: Evaluation | None) -> list[d
 def answer(prediction: Prediction) -> dict[str, Any]:
     """A Prediction as a line of predictions.jsonl writes it."""
     line: dict[str, Any] = {"prediction": prediction.value, "score": prediction.score}
-    return line if prediction.scores is None else {**line, "scores": dict(prediction.scores)}
+    if prediction.scores is not None:
+        line["scores"] = dict(prediction.scores)
+    return line if prediction.entities is None else {**line, "entities": [dict(entity) for entity in prediction.entities]}
 
 
 def versions() -> dict[str, str]:

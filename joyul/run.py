@@ -25,6 +25,7 @@ from joyul.engine.kernels import fastest
 from joyul.engine.saver import Saver
 from joyul.errors import UsageError
 from joyul.files import check_free, next_free, refusal, write_text
+from joyul.learn import learn_task
 from joyul.messages import words
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, pass_over, stage
@@ -32,7 +33,7 @@ from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
 from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
 from joyul.signals import listening
-from joyul.start import check_fits, learn_task, open_tuned, report_facts, report_text
+from joyul.start import check_fits, open_tuned, report_facts, report_text
 from joyul.state import Hold
 
 

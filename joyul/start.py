@@ -16,60 +16,26 @@ from joyul.bases.facts import Shape, cost, report_cut, report_language
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, load_model, open_base
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
-from joyul.contracts import Example, Form, Method, Row, Setting, Task
+from joyul.contracts import Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device
 from joyul.engine.kernels import rates
 from joyul.errors import DataError, DoesNotFit, UsageError
-from joyul.forms import FORMS
+from joyul.forms import FORMS, HEADS
+from joyul.learn import report_targets
 from joyul.methods.chain import Data, Tuned, encode, fitting
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings
 from joyul.recipe.stages import Sizes
-from joyul.tasks import TASKS
+from joyul.tasks.regress import Regress
 
 if TYPE_CHECKING:
     from joyul.data.gather import Gathered
 
 
+FIXED = ("labels", "centre", "scale")  # what a head that goes on means
 SAID = ("learning_rate", "epochs", "batch_size", "precision")  # the settings a user asks about first
-
-
-def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
-    """The task with its labels: those given, or those of the training rows. Raises DataError."""
-    name = gathered.columns.task if gathered else "classify"
-    if name not in TASKS:
-        raise DataError("task_not_built", task=name, rule=gathered.columns.rule if gathered else "", built=", ".join(TASKS))
-    labels = settings.label_set
-    if labels is not None:
-        if len(set(labels)) < max(2, len(labels)) or "" in labels:
-            raise UsageError("labels_not_distinct", found=", ".join(map(repr, labels)))
-        task = TASKS[name].learn(labels).restore({"labels": labels})
-    elif gathered is None or not gathered.labelled:
-        raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()) if gathered else "")
-    else:
-        task = TASKS[name].learn([example.target for example in _carved(gathered)])
-    if gathered is not None and gathered.labelled:
-        for examples in (gathered.splits.train, gathered.splits.valid, gathered.splits.test):
-            check_targets(task, examples or ())
-    return task
-
-
-def _carved(gathered: Gathered) -> list[Example]:
-    """The training rows, and those carved from the same file: together they define the labels. A file of its own does not."""
-    splits = gathered.splits
-    parts = [part for part in (splits.train, splits.valid, splits.test) if part is not None]
-    return [example for part in parts if part.table is splits.train.table for example in part]
-
-
-def check_targets(task: Task, examples: Sequence[Example]) -> None:
-    """Refuse a target that the task does not have, or a text that is none, by file and row, before any work. Raises DataError."""
-    for example in examples:
-        file, _, row = example.id.rpartition(":")
-        if any(isinstance(value, list) for value in example.inputs.values()):
-            raise DataError("text_is_list", where=f"{file}, row {row}")
-        task.encode(example.target, f"{file}, row {row}")
 
 
 def require_base(base: str) -> None:
@@ -85,17 +51,20 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
         before = artifact.load(source.run, dropout=settings.dropout)
         if _continues(before, task, settings):
             notes.say("base_continues", base=settings.base)
-            before.tuned.form = _continued_form(before, settings, methods)
+            before.tuned.form = _continued_form(before, task, settings, methods)
             return before.tuned
         if any((source.run / artifact.STAGES_FOLDER).glob("*")):
             raise DoesNotFit("base_has_other_labels", base=settings.base, labels=", ".join(before.form.setting.task.labels))
     files = open_base(settings.base)
-    if set(files.labels) == set(task.labels):
-        task = task.restore({"labels": files.labels})  # the base's own head keeps its meaning
+    kept = _own_head(files, task)
+    if kept and task.labels:
+        task = task.restore({**task.spec(), "labels": files.labels})  # the base's own head keeps its meaning
     setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files))
-    form = _first_form(settings, methods, setting, has_head=set(files.labels) == set(task.labels))
-    model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout)
-    if _pools(model, methods, files, task):
+    form = _first_form(settings, methods, setting, has_head=kept)
+    model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
+    if isinstance(task, Regress) and not kept:
+        _start_at(model, task.mean if task.scale == 1.0 else 0.0)
+    if not kept and _pools(model, methods, files):
         append_mean_pooling(model)
         notes.say("pooling_appended", base=settings.base)
     torch.nn.Module.to(model, device())
@@ -104,12 +73,31 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
 
 def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> bool:
     """Whether the run's own head and Form serve these labels: then they go on, else only its weights do."""
-    return set(before.form.setting.task.labels) == set(task.labels) and settings.form in (None, before.form.name)
+    mine = before.form.setting.task
+    same = mine.target_type == task.target_type and set(mine.labels) == set(task.labels)
+    return same and settings.form in (None, before.form.name)
 
 
-def _continued_form(before: artifact.Artifact, settings: RunSettings, methods: Sequence[Method]) -> Form:
-    """A run's own Form, with the length and the template that the user asks for now."""
+def _own_head(files: BaseFiles, task: Task) -> bool:
+    """Whether the base brings a head for this task."""
+    return len(files.labels) == 1 if task.target_type == "number" else set(files.labels) == set(task.labels)
+
+
+@torch.no_grad()
+def _start_at(model: PreTrainedModel, mean: float) -> None:
+    """A new head that starts at the mean need not learn it; a decoder's has no bias to hold it."""
+    named = dict(model.named_parameters())
+    for name in head_names(model):
+        if name.endswith("bias") and named[name].shape == (1,):
+            named[name].fill_(mean)
+
+
+def _continued_form(before: artifact.Artifact, task: Task, settings: RunSettings, methods: Sequence[Method]) -> Form:
+    """A run's own Form, with the length, the template and the settings of the task that the user asks for now."""
     form = before.form
+    fixed = {key: value for key, value in form.setting.task.spec().items() if key in FIXED}
+    task = task.restore({**task.spec(), **fixed})
+    form = type(form).restore(form.spec(), replace(form.setting, task=task))
     if settings.max_length is not None:
         longest = _max_length(settings, open_base(weights_of(before.folder)))
         form = type(form).restore(form.spec(), replace(form.setting, max_length=longest))
@@ -125,7 +113,9 @@ def _max_length(settings: RunSettings, files: BaseFiles) -> int:
 def _first_form(settings: RunSettings, methods: Sequence[Method], setting: Setting, has_head: bool) -> Form:
     """`form=`, or: similarity when a prompt comes first and there is no head to keep, else the head."""
     prompted = methods[0].name == "prompt" and not has_head
-    name = settings.form or ("similarity" if prompted else "default")
+    name: str = settings.form or ("similarity" if prompted else "default")
+    if name == "default":
+        name = HEADS.get(setting.task.target_type, name)
     reason = FORMS[name].why_not(setting.task, setting.architecture)
     if reason is not None:
         raise DoesNotFit("form_does_not_fit", form=name, base=settings.base, reason=reason)
@@ -142,16 +132,17 @@ def _templated(form: Form, settings: RunSettings, methods: Sequence[Method]) -> 
     return form.with_template(settings.template[0])
 
 
-def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles, task: Task) -> bool:
+def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles) -> bool:
     """Whether the first stage that moves anything moves a new head alone, on a base trained for mean pooling."""
     moved = next((groups for method in methods if (groups := method.moves(model))), [])
     names = {name for group in moved for name in group.parameters}
-    alone = bool(names) and names <= set(head_names(model)) and files.labels != task.labels
+    alone = bool(names) and names <= set(head_names(model)) and not type(model).__name__.endswith("TokenClassification")
     return alone and declared_pooling(files.source.path) == "mean" and can_pool(model)
 
 
 def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathered | None, notes: Notes) -> None:
     """Say what of the text is cut and what the base cannot read; refuse a base that cannot read half of it."""
+    report_targets(tuned.form.setting.task, data.train, notes)
     unlabelled = gathered is not None and not gathered.labelled
     rows = encode(tuned.form, gathered.splits.train, notes) if gathered and unlabelled else data.rows("train", tuned.form, notes)
     setting = tuned.form.setting

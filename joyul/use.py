@@ -13,20 +13,21 @@ from joyul.artifact import Artifact, load
 from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Example, Prediction
 from joyul.data.columns import infer
-from joyul.data.examples import Examples, drop_unusable
+from joyul.data.examples import AS_IS, Examples, drop_unusable
+from joyul.data.labels import split_labels
 from joyul.data.read import Table, read
 from joyul.data.values import composed
 from joyul.engine.evaluate import evaluate as score
 from joyul.errors import DataError, UsageError
 from joyul.files import check_writable, write_file, write_lines, write_text
+from joyul.learn import check_targets
 from joyul.messages import words
 from joyul.methods.chain import encode
 from joyul.notes import Notes
 from joyul.recipe.grammar import read_recipe
 from joyul.recipe.resolve import from_words
 from joyul.recipe.settings import RunSettings
-from joyul.results import answer, scored
-from joyul.start import check_targets
+from joyul.results import answer, grouped, scored
 
 TABULAR = (".csv", ".tsv", ".xlsx")
 LINES = (".jsonl", ".ndjson")
@@ -52,7 +53,8 @@ def predict_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> lis
     assert settings.data is not None
     out = check_out(settings.out, settings.data, settings.overwrite) if settings.out else None
     table = read(settings.data, notes=notes, encoding=settings.encoding)["train"]
-    examples = Examples(table, input_roles(artifact, table, settings))
+    as_is = artifact.form.setting.task.name in AS_IS
+    examples = Examples(table, input_roles(artifact, table, settings), as_is=as_is)
     lines = predict_lines(artifact, examples, notes)
     if out is not None:
         write_predictions(out, table, lines)
@@ -85,7 +87,10 @@ def _line(example: Example, prediction: Prediction | None) -> dict[str, Any]:
     if prediction is None:
         return {"id": example.id, "prediction": None, "score": None, "error": words("error_empty_text")}
     line = {"id": example.id, **answer(prediction)}
-    return line if prediction.value is not None else {**line, "error": words("error_no_number")}
+    if prediction.value is not None:
+        return line
+    withheld = words("error_withheld", score=f"{prediction.score:.2f}") if prediction.score is not None else None
+    return {**line, "error": withheld or words("error_no_number")}
 
 
 def input_roles(artifact: Artifact, table: Table, settings: RunSettings) -> dict[str, str]:
@@ -174,13 +179,19 @@ def evaluate_file(artifact: Artifact, settings: RunSettings, notes: Notes) -> di
     table = read(settings.data, notes=notes, encoding=settings.encoding)["train"]
     inputs = input_roles(artifact, table, settings)
     task = artifact.form.setting.task
-    label = settings.label or _present(trained_columns(artifact).get("label"), table)
-    found = infer(table, task=task.name, text=inputs["text"], pair=inputs.get("text_pair"), label=label)
-    examples = drop_unusable(Examples(table, {**inputs, "target": found.roles["target"]}), notes, need_target=True)
+    trained = trained_columns(artifact)
+    label = settings.label or _present(trained.get("label"), table)
+    group = settings.group or _present(trained.get("group"), table)
+    found = infer(table, task=task.name, text=inputs["text"], pair=inputs.get("text_pair"), label=label, group=group)
+    if separator := settings.separator or trained.get("separator"):
+        table = split_labels(table, found.roles["target"], separator, notes)
+    roles = {**inputs, **{role: column for role, column in found.roles.items() if role in ("target", "group")}}
+    examples = drop_unusable(Examples(table, roles, as_is=task.name in AS_IS), notes, need_target=True)
     check_targets(task, examples)
     rows = encode(artifact.form, examples, notes)
     evaluation = score(artifact.tuned.model, artifact.form, rows, notes)
     if out is not None:
         pairs = zip(examples, evaluation.predictions, strict=True)
         write_lines(out, ({"id": example.id, "target": example.target, **answer(found)} for example, found in pairs))
-    return {"rows": len(rows), "metric": task.metric, "scores": scored(evaluation, task)}
+    groups = grouped(evaluation, examples.groups, task)
+    return {"rows": len(rows), "metric": task.metric, "scores": scored(evaluation, task), "groups": groups}

@@ -35,6 +35,7 @@ HOUSE = (
     "artifact",   # one folder per result
     "report",     # the page and the model card
     "results",    # scores, costs and files of a finished run
+    "learn",      # the task that rows and settings define
     "start",      # everything ready for the first stage
     "resume",     # going on with a run that did not end
     "run",        # the story

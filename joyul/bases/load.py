@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from joyul.bases.anatomy import head_names
 from joyul.bases.source import Source, find, neighbours
-from joyul.contracts import Architecture
+from joyul.contracts import Architecture, TargetType
 from joyul.errors import BaseModelError
 from joyul.hub import offline
 
@@ -24,6 +24,8 @@ transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 LENGTH_CEILING = 512  # longer rows are cut unless max_length= says otherwise: cost grows with the square
+HEADS = ("ForSequenceClassification", "ForTokenClassification")
+PROBLEMS = {"label": "single_label_classification", "labels": "multi_label_classification", "number": "regression"}
 DROPOUTS = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "dropout", "attention_dropout",
     "activation_dropout", "seq_classif_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout_rate",
@@ -57,7 +59,7 @@ class BaseFiles:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of the head that the base brings, in its order; empty when it brings none."""
-        if not any(name.endswith("ForSequenceClassification") for name in self.config.architectures or ()):
+        if not any(name.endswith(HEADS) for name in self.config.architectures or ()):
             return ()
         return tuple(str(self.config.id2label[index]) for index in range(self.config.num_labels))
 
@@ -90,10 +92,18 @@ def architecture(config: Any) -> Architecture:
 
 
 def load_model(
-    files: BaseFiles, auto_class: str, labels: Sequence[str] = (), seed: int = 0, dropout: float | None = None
-) -> PreTrainedModel:
-    """The weights in fp32 under the head that `auto_class` names; new parts are drawn from `seed`. Raises BaseModelError."""
+    files: BaseFiles, auto_class: str, labels: Sequence[str] = (), seed: int = 0, dropout: float | None = None,
+    target: TargetType = "label",
+) -> PreTrainedModel:  # fmt: skip
+    """The weights in fp32 under the head that `auto_class` names; new parts are drawn from `seed`. Raises BaseModelError.
+
+    `labels` and the type of the `target` are written into the configuration as transformers has them.
+    """
     config = _configured(files, labels, dropout)
+    if auto_class.endswith("SequenceClassification"):
+        config.problem_type = PROBLEMS[target]
+        if target == "number":
+            config.num_labels = 1
     if files.source.local and not any(Path(files.source.path).glob("*.safetensors")):
         raise BaseModelError("base_without_safetensors", found=files.source.path)
     torch.manual_seed(seed)

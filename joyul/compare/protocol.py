@@ -18,13 +18,14 @@ from joyul.data.gather import Gathered, gather
 from joyul.errors import DataError, DoesNotFit, JoyulError, UsageError
 from joyul.files import check_free, next_free, write_folder, write_json
 from joyul.forms.template import slots
+from joyul.learn import learn_task
 from joyul.methods.chain import Data
 from joyul.notes import Notes
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe, admits, from_words
 from joyul.results import versions
 from joyul.run import Run, finish, tune
-from joyul.start import learn_task, require_base
+from joyul.start import require_base
 
 ALL = ("prompt", "head", "full")  # cheap ones first: figures from the first seconds on
 COMPARISON_FILE = "comparison.json"
@@ -115,7 +116,7 @@ def _results(
     recipe: Recipe, names: Sequence[str], gathered: Gathered, task: Task, folder: Path, notes: Notes, follow: Follow
 ) -> Iterator[tuple[dict[str, Any], Candidate | None]]:
     """Each row of the table; with a Candidate where the method can win."""
-    for baseline in (baselines.majority(task, gathered.splits), baselines.tfidf(task, gathered.splits, recipe.run.seed)):
+    for baseline in baselines.all_of(task, gathered.splits, recipe.run.seed):
         yield _baseline_row(baseline, gathered, task), None
     data = Data(gathered.splits.train, gathered.splits.valid or ())
     for name in names:
@@ -157,7 +158,7 @@ def _run_row(name: str, run: Run, gathered: Gathered) -> dict[str, Any]:
 def _baseline_row(baseline: Baseline, gathered: Gathered, task: Task) -> dict[str, Any]:
     scored = _scored_on(gathered)
     answers = {"test": baseline.test, "valid": baseline.valid}
-    targets = {name: [str(e.target) for e in getattr(gathered.splits, name) or ()] for name in answers}
+    targets = {name: baselines.targets(task, getattr(gathered.splits, name) or ()) for name in answers}
     scores = {name: task.metrics(targets[name], answers[name])[task.metric] for name in answers if targets[name]}
     interval = list(task.intervals(targets[scored], answers[scored])[task.metric]) if scored in scores else None
     return _row(

@@ -9,24 +9,28 @@ from typing import Any, overload
 from joyul.contracts import Example
 from joyul.data.table import Table
 from joyul.data.values import composed
-from joyul.errors import DataError
+from joyul.errors import DataError, listing
 from joyul.notes import Notes
 
 CHUNK = 1_000
+AS_IS = ("tag",)  # tasks that count the characters of the text as it stands: it is not composed
 OUTSIDE = ("target", "group")  # every other role is an input
 
 
 class Examples(Sequence[Example]):
     """Rows of `table` at `positions` (all of them, where not given) in that order. Never changed once made.
 
-    `roles` maps `text`, `text_pair`, any further input, `target` and `group` to column names.
+    `roles` maps `text`, `text_pair`, any further input, `target` and `group` to column names. Text comes composed (NFC) unless it
+    is wanted `as_is`.
     """
 
-    def __init__(self, table: Table, roles: Mapping[str, str], positions: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, table: Table, roles: Mapping[str, str], positions: Sequence[int] | None = None, as_is: bool = False
+    ) -> None:
         for column in roles.values():
             if column not in table.columns:
                 raise DataError("columns_missing", where=table.name, found=column, allowed=table.columns)
-        self.table, self.roles = table, dict(roles)
+        self.table, self.roles, self.as_is = table, dict(roles), as_is
         self.positions: Sequence[int] = range(len(table.rows)) if positions is None else positions
         self._inputs = {role: column for role, column in self.roles.items() if role not in OUTSIDE}
         self._meta = [column for column in table.columns if column not in self.roles.values()]
@@ -40,7 +44,7 @@ class Examples(Sequence[Example]):
     def __getitem__(self, index: slice) -> Examples: ...
     def __getitem__(self, index: int | slice) -> Example | Examples:
         if isinstance(index, slice):
-            return Examples(self.table, self.roles, self.positions[index])
+            return Examples(self.table, self.roles, self.positions[index], self.as_is)
         return self._example(self.positions[index], self.table.rows[int(self.positions[index])])
 
     def __iter__(self) -> Iterator[Example]:
@@ -50,7 +54,7 @@ class Examples(Sequence[Example]):
 
     def select(self, indices: Sequence[int]) -> Examples:
         """These rows, counted within this view, in the order given."""
-        return Examples(self.table, self.roles, array("q", (self.positions[index] for index in indices)))
+        return Examples(self.table, self.roles, array("q", (self.positions[index] for index in indices)), self.as_is)
 
     @property
     def ids(self) -> list[str]:
@@ -60,7 +64,7 @@ class Examples(Sequence[Example]):
     @property
     def targets(self) -> list[Any]:
         """The target of every row as its Example has it; None where there is no such column."""
-        return [_composed(value) for value in self.values("target")]
+        return [self._value(value) for value in self.values("target")]
 
     @property
     def groups(self) -> list[str | None]:
@@ -84,12 +88,13 @@ class Examples(Sequence[Example]):
 
     def _example(self, position: int, row: Mapping[str, Any]) -> Example:
         target = row[self.roles["target"]] if "target" in self.roles else None
-        inputs = {role: "" if row[column] is None else row[column] for role, column in self._inputs.items()}
-        if not isinstance(target, list):  # tags and spans count the characters of the text as it stands
-            inputs = {role: _composed(value) for role, value in inputs.items()}
+        inputs = {role: "" if row[column] is None else self._value(row[column]) for role, column in self._inputs.items()}
         group = row[self.roles["group"]] if "group" in self.roles else None
         meta = {column: row[column] for column in self._meta}
-        return Example(self._id(position), inputs, _composed(target), group or None, meta)
+        return Example(self._id(position), inputs, self._value(target), group or None, meta)
+
+    def _value(self, value: Any) -> Any:
+        return value if self.as_is else _composed(value)
 
     def _id(self, position: int) -> str:
         return f"{self.table.name}:{position + 1}"
@@ -97,20 +102,24 @@ class Examples(Sequence[Example]):
 
 def drop_unusable(examples: Examples, notes: Notes, *, need_target: bool) -> Examples:
     """Leave out rows without text and, where it is needed, without target; list them, and count those not in NFC."""
-    textless, targetless, decomposed = [], [], 0
+    textless, targetless, decomposed, empty = [], [], 0, []
     kept = array("q")  # eight bytes a row
     pairs = zip(examples.values("text"), examples.values("target"), strict=True)
     for index, (text, target) in enumerate(pairs):
         if _blank(text):
             textless.append(examples.positions[index] + 1)
-        elif need_target and _blank(target):
+        elif need_target and _blank(target) and target != []:
             targetless.append(examples.positions[index] + 1)
         else:
             kept.append(index)
-            decomposed += not isinstance(target, list) and (_composed(text) != text or _composed(target) != target)
+            decomposed += not examples.as_is and (_composed(text) != text or _composed(target) != target)
+            if target == []:
+                empty.append(examples.positions[index] + 1)
     file = examples.table.name
     notes.rows("columns_unusable_text", textless, file=file)
     notes.rows("columns_unusable_target", targetless, file=file, column=examples.roles.get("target"))
+    if empty and not examples.as_is:
+        notes.say("columns_no_labels", file=file, count=len(empty), rows=listing(empty, limit=20))
     if decomposed:
         notes.say("columns_composed", file=file, count=decomposed)
     if not kept:
@@ -123,4 +132,6 @@ def _blank(value: Any) -> bool:
 
 
 def _composed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_composed(item) for item in value]
     return composed(value) if isinstance(value, str) else value

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from joyul.data.columns import Columns, infer
-from joyul.data.examples import Examples, drop_unusable
+from joyul.data.examples import AS_IS, Examples, drop_unusable
 from joyul.data.label_file import join
+from joyul.data.labels import split_labels
 from joyul.data.read import Table, read
 from joyul.data.split import Splits, shares, split
 from joyul.notes import Notes
@@ -43,7 +44,14 @@ def gather(settings: RunSettings, notes: Notes) -> Gathered:
     )  # fmt: skip
     notes.say("columns_found", task=columns.task, rule=columns.rule, roles=_shown(columns.roles))
     labelled = "target" in columns.roles
-    sources = {name: drop_unusable(Examples(table, columns.roles), notes, need_target=labelled) for name, table in tables.items()}
+    if settings.separator is not None and labelled and columns.task == "classify":
+        column = columns.roles["target"]
+        tables = {name: split_labels(table, column, settings.separator, notes) for name, table in tables.items()}
+    as_is = columns.task in AS_IS
+    sources = {
+        name: drop_unusable(Examples(table, columns.roles, as_is=as_is), notes, need_target=labelled)
+        for name, table in tables.items()
+    }
     if not labelled:
         splits = Splits(sources["train"], None, None)
     else:

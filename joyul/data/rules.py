@@ -51,6 +51,17 @@ def lists(table: Table, columns: Sequence[str]) -> bool:
     return any(isinstance(value, list) for value in peek(table, columns[-1]))
 
 
+def aligned(table: Table, columns: Sequence[str]) -> bool:
+    """Whether the lists of the last column are as long as the text has words or characters, in half of the rows at least."""
+    text, tags = (peek(table, column) for column in columns)
+    fits = [_pieces(value, len(found)) for value, found in zip(text, tags, strict=True) if value and isinstance(found, list)]
+    return sum(fits) * 2 >= max(1, len(fits))
+
+
+def _pieces(text: Any, count: int) -> bool:
+    return isinstance(text, list) or count in (len(text), len(text.split()))
+
+
 def two_columns(table: Table, columns: Sequence[str] = ()) -> bool:
     """Whether there are two columns and exactly one of them holds few, short values."""
     return len(table.columns) == 2 and sum(is_label(table, column) for column in table.columns) == 1
@@ -76,7 +87,8 @@ RULES = (
         (names.LOG_CONTENT, names.LOG_TEMPLATE), (names.LOG_NUMBER, names.LOG_CONTENT)), sure=True),
     Rule("messages", ("chat",), ((names.TURNS,),), sure=True),
     Rule("instruction + output", ("chat",), ((names.INSTRUCTION, names.OUTPUT), (names.PROMPT, names.COMPLETION))),
-    Rule("text + list of tags", ("tag",), ((names.WORDS, names.TAGS), (names.TEXT, names.TAGS)), lists),
+    Rule("text + a tag for each word or character", ("tag",), ((names.WORDS, names.TAGS), (names.TEXT, names.TAGS)), aligned),
+    Rule("text + list of labels", ("classify",), ((names.TEXT, names.TAGS),), lists),
     Rule("question + answer + label", ("chat", "answer", "classify"), (
         (names.QUESTION, names.CONTEXT, names.ANSWER, names.LABEL), (names.QUESTION, names.ANSWER, names.LABEL))),
     Rule("question + context + long answer + label", ("classify", "answer"), (
@@ -97,7 +109,7 @@ RULES = (
     Rule("line", ("logs",), ((names.LINE,),)),
 )  # fmt: skip
 
-TEXT, LABEL = Slot("text", names.TEXT), Slot("target", names.LABEL + names.SCORE)
+TEXT, LABEL = Slot("text", names.TEXT), Slot("target", names.LABEL + names.SCORE + names.TAGS)
 PAIR_SLOTS = tuple((Slot("text", first), Slot("text_pair", second)) for first, second in names.PAIRS)
 SCORE = Slot("target", names.SCORE + names.LABEL)
 SLOTS: dict[str, tuple[tuple[Slot, ...], ...]] = {

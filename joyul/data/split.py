@@ -93,8 +93,12 @@ def split(
 
 
 def classes(examples: Examples, labelled: bool) -> list[str]:
-    """The class of every row; one class for all where the targets are no labels (texts, numbers, tags)."""
-    return [str(target) for target in examples.targets] if labelled else [ALL] * len(examples)
+    """The class of every row, of several labels the rarest; one class for all where targets are none (texts, numbers, tags)."""
+    if not labelled:
+        return [ALL] * len(examples)
+    targets = examples.targets
+    counts = Counter(label for target in targets if isinstance(target, list) for label in target)
+    return [str(min(t, key=lambda label: counts[label], default="") if isinstance(t, list) else t) for t in targets]
 
 
 def allot(sizes: Sequence[int], room: Sequence[int], total: int, least: int = 0) -> list[int]:

@@ -30,8 +30,13 @@ def predict(
         pieces = cut(rows, TOKEN_BUDGET[device().type], most)
         for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
             found |= zip(map(id, piece), read(form.collate(piece)), strict=True)
-    (notes or Notes()).rows("rows_without_answer", [row.id for row in rows if found[id(row)].value is None])
+    (notes or Notes()).rows("rows_without_answer", [row.id for row in rows if _numberless(found[id(row)])])
     return [found[id(row)] for row in rows]
+
+
+def _numberless(prediction: Prediction) -> bool:
+    """Whether the model gave no number; an answer that is withheld has its probability."""
+    return prediction.value is None and prediction.score is None
 
 
 def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> float:

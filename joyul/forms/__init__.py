@@ -5,5 +5,7 @@ from __future__ import annotations
 from joyul.contracts import Form
 from joyul.forms.default import Default
 from joyul.forms.similarity import Similarity
+from joyul.forms.tags import Tags
 
-FORMS: dict[str, type[Form]] = {"default": Default, "similarity": Similarity}
+FORMS: dict[str, type[Form]] = {"default": Default, "similarity": Similarity, "tags": Tags}
+HEADS = {"tags": "tags"}  # the Form with a head, by type of target: `default` unless named here

@@ -1,4 +1,4 @@
-"""The default Form: the text (in a template, if any) and a classification head."""
+"""The default Form: the text (in a template, if any) and a head that gives one answer a row: a label, labels or a number."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row, Setting, Task
+from joyul.forms import readouts
 from joyul.forms import rows as shared
 from joyul.forms.template import check, fill, slots
 from joyul.messages import words
@@ -25,8 +26,8 @@ class Default:
 
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:
-        if task.target_type != "label":
-            return words("form_needs_label", form=cls.name, task=task.name)
+        if task.target_type not in readouts.READOUTS:
+            return words("form_needs_one_answer", form=cls.name, task=task.name)
         return words("form_no_encoder_decoder", form=cls.name) if architecture == "encoder-decoder" else None
 
     @property
@@ -49,14 +50,13 @@ class Default:
         return [shared.row(example, self.setting, *parts) for example, parts in zip(listed, tokens, strict=True)]
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        return shared.label_batch(rows, self.setting)
+        return readouts.batch(rows, self.setting)
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        return shared.label_losses(model(**batch.inputs).logits, batch.targets, label_smoothing)
+        return readouts.losses(model(**batch.inputs).logits, batch.targets, self.setting.task, label_smoothing)
 
     def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
-        labels = self.setting.task.labels
-        return lambda batch: shared.label_predictions(model(**batch.inputs).logits, labels)
+        return lambda batch: readouts.predictions(model(**batch.inputs).logits, self.setting.task)
 
     def spec(self) -> dict[str, Any]:
         return {"template": self.template}

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row, Setting, Task
 from joyul.errors import UsageError
+from joyul.forms import readouts
 from joyul.forms import rows as shared
 from joyul.forms.template import check, fill
 from joyul.messages import words
@@ -62,14 +63,15 @@ class Similarity:
         return [shared.row(example, self.setting, *parts) for example, parts in zip(listed, tokens, strict=True)]
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        return shared.label_batch(rows, self.setting)
+        return readouts.batch(rows, self.setting)
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        return shared.label_losses(SCALE * self._embed(model, batch) @ self._labels(model).T, batch.targets, label_smoothing)
+        logits = SCALE * self._embed(model, batch) @ self._labels(model).T
+        return readouts.losses(logits, batch.targets, self.setting.task, label_smoothing)
 
     def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
-        labels, embedded = self.setting.task.labels, self._labels(model)
-        return lambda batch: shared.label_predictions(SCALE * self._embed(model, batch) @ embedded.T, labels)
+        embedded = self._labels(model)
+        return lambda batch: readouts.predictions(SCALE * self._embed(model, batch) @ embedded.T, self.setting.task)
 
     def _labels(self, model: nn.Module) -> Tensor:
         """Embeddings of the label prompts, shape (labels, width)."""

@@ -101,11 +101,31 @@ class RunSettings(BaseModel):
         "라벨의 집합, 예: 부정,긍정 (정답 열이 없으면 제로샷). 또는 데이터와 따로 있는 라벨 파일: 같은 열(id나 텍스트)로 잇습니다", aliases=("label_names", "classes"),
     )] = None
     group: Annotated[str | None, Doc(
-        "a column whose equal values never fall into different splits (patient, author, thread)",
-        "같은 값이 서로 다른 분할에 나뉘지 않게 할 열 (환자, 작성자, 대화)", aliases=("group_column",),
+        "a column whose equal values never fall into different splits (patient, author, thread); scores are given per group",
+        "같은 값이 서로 다른 분할에 나뉘지 않게 할 열 (환자, 작성자, 대화). 그룹마다 점수를 냄", aliases=("group_column",),
+        verbs=(*RUN_VERBS, "eval"),
     )] = None
-    task: Annotated[Literal["classify"] | None, Doc(
-        "the task, where the columns do not tell", "열만 보고 알 수 없을 때의 과제", aliases=("task_type",),
+    task: Annotated[Literal["classify", "regress", "tag"] | None, Doc(
+        "the task, where the columns do not tell: classify (labels), regress (numbers), tag (a tag for each word or character)",
+        "열만 보고 알 수 없을 때의 과제: classify (라벨), regress (숫자), tag (단어나 글자마다 태그)", aliases=("task_type",),
+    )] = None
+    separator: Annotated[str | None, Doc(
+        "what stands between the labels of a cell, where rows have several, e.g. ;",
+        "한 칸에 라벨이 여럿일 때 그 사이의 구분자, 예: ;", aliases=("label_separator", "label_delimiter"), verbs=(*RUN_VERBS, "eval"),
+    )] = None
+    bounds: Annotated[Listed | None, Doc(
+        "regress: the ends of the scale, e.g. 0,5; predictions stay within, targets outside are refused",
+        "regress: 척도의 양 끝, 예: 0,5. 예측은 그 안에 머물고 벗어난 정답은 거절함", aliases=("scale",),
+    )] = None
+    positive: Annotated[str | None, Doc(
+        "of two labels, the one to be found (default: the second)", "라벨이 둘일 때 찾아내려는 쪽 (기본: 둘째)", aliases=("pos_label", "positive_label"),
+    )] = None
+    operating_point: Annotated[str | None, Doc(
+        "with two labels: sensitivity=0.95 or specificity=0.9; the threshold that reaches it is chosen on validation rows",
+        "라벨이 둘일 때: sensitivity=0.95 또는 specificity=0.9. 이를 만족하는 문턱값을 검증 데이터에서 고름",
+    )] = None
+    abstain: Annotated[float | None, Field(gt=0, lt=1), Doc(
+        "withhold answers less probable than this", "확률이 이보다 낮은 답은 내지 않음", aliases=("reject_below",),
     )] = None
     shots: Annotated[int | None, Field(ge=1), Doc(
         "use only this many labelled rows a class in all, validation included",

@@ -7,7 +7,7 @@ from joyul.messages import words
 from joyul.recipe.settings import RUN_KEYS, STAGE_KEYS, RunSettings, doc, keys_of
 from joyul.recipe.values import allowed
 
-TASKS = ("classify",)
+TASKS = ("classify", "regress", "tag")
 FILLED = {"data": "reviews.csv", "base": "starter", "method": "full"}
 
 

@@ -21,106 +21,10 @@ from joyul.contracts import Architecture, Batch, Example, Form, ParameterGroup, 
 from joyul.engine.device import to_device
 from joyul.forms import FORMS
 from joyul.forms.rows import pad
+from joyul.forms.tags import IGNORED
 from joyul.methods import METHODS
 from joyul.methods.base import InPlace
 from joyul.tasks import TASKS
-
-IGNORED = -100
-
-
-@dataclass(frozen=True)
-class Tag:
-    """A tag a word."""
-
-    labels: tuple[str, ...]
-    name: ClassVar[str] = "tag"
-    target_type: ClassVar[str] = "tags"
-    metric: ClassVar[str] = "tag_accuracy"
-
-    @classmethod
-    def learn(cls, targets: Sequence[Any]) -> Self:
-        return cls(tuple(sorted({tag for tags in targets for tag in tags})))
-
-    def encode(self, target: Any, where: str | None = None) -> list[int]:
-        return [self.labels.index(tag) for tag in target]
-
-    def decode(self, encoded: Any) -> list[str]:
-        return [self.labels[index] for index in encoded]
-
-    def metrics(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
-        pairs = [pair for target, found in zip(targets, predictions, strict=True) for pair in zip(target, found, strict=True)]
-        return {"tag_accuracy": sum(a == b for a, b in pairs) / len(pairs)}
-
-    def intervals(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, tuple[float, float]]:
-        return {"tag_accuracy": (0.0, 1.0)}
-
-    def baseline(self, targets: Sequence[Any]) -> Any:
-        return None
-
-    def weights(self, targets: Sequence[Any]) -> list[float]:
-        return [1.0] * len(targets)
-
-    def spec(self) -> dict[str, Any]:
-        return {"labels": list(self.labels)}
-
-    @classmethod
-    def restore(cls, spec: Mapping[str, Any]) -> Self:
-        return cls(tuple(spec["labels"]))
-
-
-@dataclass(frozen=True)
-class Words:
-    """Reads a tag off the first token of each word."""
-
-    setting: Setting
-    name: ClassVar[str] = "words"
-    auto_class: ClassVar[str] = "AutoModelForTokenClassification"
-    plain: ClassVar[bool] = True
-
-    @classmethod
-    def why_not(cls, task: Task, architecture: Architecture) -> str | None:
-        return None if task.target_type == "tags" else "it reads tags"
-
-    def with_template(self, template: str) -> Form:
-        return self
-
-    def encode(self, examples: Iterable[Example]) -> list[Row]:
-        rows = []
-        for example in examples:
-            words = example.inputs["text"].split()
-            encoded = self.setting.tokenizer(words, is_split_into_words=True)
-            firsts = [encoded.word_ids().index(number) for number in range(len(words))]
-            target = None if example.target is None else self.setting.task.encode(example.target, example.id)
-            rows.append(Row(example.id, {"input_ids": encoded["input_ids"], "firsts": firsts}, target, units=len(words)))
-        return rows
-
-    def collate(self, rows: Sequence[Row]) -> Batch:
-        bare = [Row(row.id, {"input_ids": row.tokens["input_ids"]}) for row in rows]
-        inputs = pad(bare, self.setting)
-        targets = torch.full(inputs["input_ids"].shape, IGNORED)
-        for index, row in enumerate(rows):
-            if row.target is not None:
-                targets[index, row.tokens["firsts"]] = torch.tensor(row.target)
-        return to_device(Batch(rows, inputs, targets))
-
-    def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        logits = model(**batch.inputs).logits.float()
-        return functional.cross_entropy(logits.mT, batch.targets, ignore_index=IGNORED, reduction="none").sum(dim=1)
-
-    def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
-        def read(batch: Batch) -> list[Prediction]:
-            best = model(**batch.inputs).logits.argmax(dim=-1).tolist()
-            tags = [[best[index][first] for first in row.tokens["firsts"]] for index, row in enumerate(batch.rows)]
-            return [Prediction(self.setting.task.decode(found)) for found in tags]
-
-        return read
-
-    def spec(self) -> dict[str, Any]:
-        return {}
-
-    @classmethod
-    def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
-        return cls(setting)
 
 
 @dataclass(frozen=True)
@@ -135,6 +39,9 @@ class Generate:
     @classmethod
     def learn(cls, targets: Sequence[Any]) -> Self:
         return cls()
+
+    def check(self, example: Example, where: str) -> None:
+        return None
 
     def encode(self, target: Any, where: str | None = None) -> str:
         return str(target)
@@ -272,7 +179,7 @@ class SoftPrompt(InPlace):
 
 
 CATALOGUE = Catalogue(
-    tasks={**TASKS, "tag": Tag, "generate": Generate},
-    forms={**FORMS, "words": Words, "text_to_text": TextToText},
+    tasks={**TASKS, "generate": Generate},
+    forms={**FORMS, "text_to_text": TextToText},
     methods={**METHODS, "soft_prompt": lambda settings: SoftPrompt()},
 )

@@ -24,14 +24,16 @@ from joyul.engine.evaluate import evaluate, predict
 from joyul.errors import UsageError
 from joyul.files import write_text
 from joyul.forms.default import Default
+from joyul.forms.tags import Tags
 from joyul.methods.chain import Data, Tuned, encode, stage
 from joyul.methods.full import Full
 from joyul.methods.prompt import Prompt
 from joyul.notes import Notes
 from joyul.recipe.settings import StageSettings
 from joyul.tasks.classify import Classify
+from joyul.tasks.tag import Tag
 from tests import tiny
-from tests.contract.parts import CATALOGUE, Generate, Prompted, SoftPrompt, Tag, TextToText, Words
+from tests.contract.parts import CATALOGUE, Generate, Prompted, SoftPrompt, TextToText
 
 FAST = StageSettings(epochs=10, learning_rate=5e-3, batch_size=16, weight_decay=0.0, schedule="linear", warmup=0.1, clip=1.0)
 MARKED = ("good", "bad", "fine", "dull")
@@ -141,7 +143,7 @@ def test_tags_with_a_soft_prompt(base: str, rows: list[tuple[str, str]], tmp_pat
         for number, (text, _) in enumerate(rows)
     ]
     data = Data(tagged[:60], tagged[60:])
-    tuned = start(base, Words, Tag.learn([example.target for example in tagged]))
+    tuned = start(base, Tags, Tag.learn([example.target for example in tagged]))
     steps = run(tuned, [(Full(), FAST), (SoftPrompt(), PROMPT)], data)
     assert accuracy(tuned, data.valid) > 0.95
     words = sum(len(example.inputs["text"].split()) for example in data.train[:16])

@@ -1,0 +1,91 @@
+"""From the gathered rows and the settings to the task: its labels, its numbers, its tags; and every row checked against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from joyul.contracts import Example, Task
+from joyul.errors import DataError, UsageError
+from joyul.messages import words
+from joyul.notes import Notes
+from joyul.recipe.settings import RunSettings
+from joyul.tasks import TASKS
+from joyul.tasks.entities import orphans
+from joyul.tasks.tag import Tag
+
+if TYPE_CHECKING:
+    from joyul.data.gather import Gathered
+
+TARGETS = {
+    "label": "targets_label", "labels": "targets_labels", "number": "targets_number", "tags": "targets_tags",
+    "text": "targets_text",
+}  # fmt: skip
+TASK_SETTINGS = ("positive", "operating_point", "abstain", "bounds", "separator")  # those that only some tasks know
+
+
+def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
+    """The task with its labels: those given, or those of the training rows. Raises DataError, UsageError."""
+    task = _learned(settings, gathered)
+    given = {key: value for key in TASK_SETTINGS if (value := getattr(settings, key)) is not None}
+    for key in given:
+        if key not in task.takes:
+            raise UsageError("setting_not_for_task", key=key, task=task.name, targets=words(TARGETS[task.target_type]))
+    task = task.configured(given)
+    if settings.operating_point is not None and not (gathered and gathered.labelled and gathered.splits.valid):
+        raise DataError("operating_point_needs_valid")
+    if gathered is not None and gathered.labelled:
+        for examples in (gathered.splits.train, gathered.splits.valid, gathered.splits.test):
+            check_targets(task, examples or ())
+    return task
+
+
+def _learned(settings: RunSettings, gathered: Gathered | None) -> Task:
+    name = gathered.columns.task if gathered else "classify"
+    if name not in TASKS:
+        raise DataError("task_not_built", task=name, rule=gathered.columns.rule if gathered else "", built=", ".join(TASKS))
+    if settings.label_set is not None:
+        task = _labelled(settings.label_set, name, settings, gathered)
+    elif gathered is None or not gathered.labelled:
+        raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()) if gathered else "")
+    else:  # labels may stand anywhere in the file; the mean of numbers is learned, so from training rows only
+        rows = list(gathered.splits.train) if name == "regress" else _carved(gathered)
+        task = TASKS[name].learn([example.target for example in rows])
+    return task.for_rows(gathered.splits.train) if isinstance(task, Tag) and gathered else task
+
+
+def _labelled(labels: Sequence[str], name: str, settings: RunSettings, gathered: Gathered | None) -> Task:
+    """The task of the labels given. Raises UsageError for labels that are none."""
+    if name == "regress":
+        raise UsageError("setting_not_for_task", key="labels", task=name, targets=words(TARGETS["number"]))
+    if len(set(labels)) < max(2, len(labels)) or "" in labels:
+        raise UsageError("labels_not_distinct", found=", ".join(map(repr, labels)))
+    split = [label for label in labels if settings.separator and settings.separator in label]
+    if split:
+        raise UsageError("label_with_separator", found=split[0], separator=settings.separator)
+    targets = gathered.splits.train.targets if gathered is not None and gathered.labelled else []
+    many = any(isinstance(target, list) for target in targets)
+    return TASKS[name].restore({"labels": labels, "many": many})
+
+
+def report_targets(task: Task, examples: Sequence[Example], notes: Notes) -> None:
+    """Say what is unusual about the training targets."""
+    if isinstance(task, Tag) and task.marked:
+        rows = [example.id.rpartition(":") for example in examples if orphans(example.target or ())]
+        notes.rows("tags_begin_inside", [row for _, _, row in rows], file=rows[0][0] if rows else "")
+    if task.target_type == "labels" and all(len(example.target or ()) < 2 for example in examples):
+        notes.warn("labels_all_single")
+
+
+def _carved(gathered: Gathered) -> list[Example]:
+    """The training rows, and those carved from the same file: together they define the labels. A file of its own does not."""
+    splits = gathered.splits
+    parts = [part for part in (splits.train, splits.valid, splits.test) if part is not None]
+    return [example for part in parts if part.table is splits.train.table for example in part]
+
+
+def check_targets(task: Task, examples: Sequence[Example]) -> None:
+    """Refuse a target that the task does not have, or a text that is none, by file and row, before any work. Raises DataError."""
+    for example in examples:
+        file, _, row = example.id.rpartition(":")
+        task.check(example, f"{file}, row {row}")
