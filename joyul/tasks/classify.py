@@ -156,7 +156,7 @@ class ClassifyMany(Classify):
     thresholds: Mapping[str, float] = field(default_factory=dict)
     target_type: ClassVar[TargetType] = "labels"
     metric: ClassVar[str] = "micro_f1"
-    takes: ClassVar[tuple[str, ...]] = ()
+    takes: ClassVar[tuple[str, ...]] = ("separator",)  # used up when the file is read
 
     def configured(self, given: Mapping[str, Any]) -> Classify:
         return self

@@ -12,7 +12,7 @@ import numpy as np
 from joyul.contracts import Example, Prediction, Score, TargetType
 from joyul.errors import DataError, UsageError
 from joyul.tasks.classify import no_list
-from joyul.tasks.numbers import correlation_intervals, correlations, errors
+from joyul.tasks.numbers import errors, fit, fit_intervals
 
 LARGEST, SPREADS = 10.0, (0.1, 10.0)  # training targets within these are learned as they stand
 
@@ -32,7 +32,7 @@ class Regress:
     labels: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str] = "regress"
     target_type: ClassVar[TargetType] = "number"
-    metric: ClassVar[str] = "spearman"
+    metric: ClassVar[str] = "r2"  # correlations do not see a wrong scale, so choices are not made by them
     takes: ClassVar[tuple[str, ...]] = ("bounds",)
     decides: ClassVar[bool] = False
 
@@ -87,10 +87,10 @@ class Regress:
 
     def metrics(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
         """No answer counts as the training mean, which says nothing."""
-        return correlations(np.array(targets, dtype=float), self._filled(predictions))
+        return fit(np.array(targets, dtype=float), self._filled(predictions))
 
     def intervals(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, tuple[float, float]]:
-        return correlation_intervals(np.array(targets, dtype=float), self._filled(predictions))
+        return fit_intervals(np.array(targets, dtype=float), self._filled(predictions))
 
     def further(self, targets: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Score]:
         return errors(np.array(targets, dtype=float), self._filled([prediction.value for prediction in predictions]))
