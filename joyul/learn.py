@@ -9,6 +9,7 @@ from joyul.contracts import Example, Task
 from joyul.errors import DataError, UsageError
 from joyul.messages import words
 from joyul.notes import Notes
+from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings
 from joyul.tasks import TASKS
 from joyul.tasks.entities import orphans
@@ -21,6 +22,7 @@ TARGETS = {
     "label": "targets_label", "labels": "targets_labels", "number": "targets_number", "tags": "targets_tags",
     "text": "targets_text",
 }  # fmt: skip
+MEANINGLESS = {"label_smoothing": ("number",), "class_weights": ("number", "tags")}  # settings of a stage, by type of target
 TASK_SETTINGS = ("positive", "operating_point", "abstain", "bounds", "separator")  # those that only some tasks know
 
 
@@ -38,6 +40,14 @@ def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
         for examples in (gathered.splits.train, gathered.splits.valid, gathered.splits.test):
             check_targets(task, examples or ())
     return task
+
+
+def check_stages(recipe: Recipe, task: Task) -> None:
+    """Refuse settings of a stage that have no meaning for the targets. Raises UsageError."""
+    for item, _ in recipe.stage_given:
+        key = item.key.rpartition(".")[2]
+        if task.target_type in MEANINGLESS.get(key, ()) and str(item.value) not in ("none", "0", "0.0"):
+            raise UsageError("setting_not_for_task", key=key, task=task.name, targets=words(TARGETS[task.target_type]))
 
 
 def _learned(settings: RunSettings, gathered: Gathered | None) -> Task:

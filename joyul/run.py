@@ -25,7 +25,7 @@ from joyul.engine.kernels import fastest
 from joyul.engine.saver import Saver
 from joyul.errors import UsageError
 from joyul.files import check_free, next_free, refusal, write_text
-from joyul.learn import learn_task
+from joyul.learn import check_stages, learn_task
 from joyul.messages import words
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, pass_over, stage
@@ -106,7 +106,9 @@ def _tuned(
         gathered = gather(settings, notes)
     if gathered is None and settings.label_set is None:
         raise UsageError("labels_need_data" if settings.label_file else "data_needed", found=settings.label_file)
-    tuned = open_tuned(settings, methods, learn_task(settings, gathered), notes)
+    task = learn_task(settings, gathered)
+    check_stages(recipe, task)
+    tuned = open_tuned(settings, methods, task, notes)
     check_fits(tuned, methods, gathered)
     data = data or _labelled_rows(gathered)
     _settle(recipe, gathered, tuned)

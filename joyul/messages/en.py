@@ -263,7 +263,7 @@ ENGLISH = {
     ),
     "task_not_built": (
         "this looks like task={task} ({rule}), which this version does not train. It trains: {built}. If "
-        "the rows have labels, type task={built} label=COLUMN."
+        "the rows have labels, type task=classify label=COLUMN."
     ),
     "form_needs_label": "the form {form} reads one label a row; {task} has other targets",
     "form_needs_one_answer": "the form {form} reads one answer a row; {task} has other targets",

@@ -188,7 +188,10 @@ def test_unusable_rows_are_listed_and_nfc_is_said():
 def test_tagged_text_is_not_composed_for_its_tags_count_characters():
     decomposed = "\u1112\u1161"
     source = table(("tags",), text=[decomposed], tags=[["B", "I"]])
-    assert Examples(source, {"text": "text", "target": "tags"})[0].inputs["text"] == decomposed
+    assert Examples(source, {"text": "text", "target": "tags"}, as_is=True)[0].inputs["text"] == decomposed
+    labels = Examples(source, {"text": "text", "target": "tags"})
+    assert labels[0].inputs["text"] == "\ud558", "labels count nothing"
+    assert labels.select([0]).as_is is labels[:1].as_is is False
 
 
 def test_nothing_usable_and_columns_absent():

@@ -21,11 +21,11 @@ SPLIT_UP = "".join(json.dumps({"text": text.split(), "label": label}) + "\n" for
 
 OUTCOMES = [
     Outcome(
-        "lists of labels",
+        "lists of labels in the test file alone",
         "refused",
-        "train r.jsonl base=bert",
-        ("r.jsonl, row 1: the target is a list of labels; this version learns one label a row.",),
-        {"r.jsonl": LISTED},
+        "train r.jsonl base=bert test=t.jsonl",
+        ("t.jsonl, row 1: the target is a list, but the training rows have one label each.",),
+        {"r.jsonl": "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in ROWS), "t.jsonl": LISTED},
         status=1,
     ),
     Outcome(
@@ -142,8 +142,8 @@ OUTCOMES = [
         "task that is not built",
         "refused",
         TRAIN,
-        ("this looks like task=regress", "It trains: classify", "type task=classify label=COLUMN"),
-        {"r.csv": table([(text, str(number)) for number, (text, _) in enumerate(ROWS)], header="text,score")},
+        ("this looks like task=translate", "It trains: classify, regress, tag", "label=COLUMN"),
+        {"r.csv": table([(text, f"{text} {number}") for number, (text, _) in enumerate(ROWS)], header="en,ko")},
         status=1,
     ),
     Outcome(

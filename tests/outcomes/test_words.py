@@ -216,7 +216,7 @@ OUTCOMES = [
         {"r.yaml": "text: 글".encode("cp949")},
         status=2,
     ),
-    Outcome("init without a task", "refused", "init", ("for which task? joyul init TASK (tasks: classify)",), status=2),
+    Outcome("init without a task", "refused", "init", ("for which task? joyul init TASK (tasks: classify, regress, tag)",), status=2),
     Outcome(
         "init of an unknown task",
         "refused",
