@@ -93,6 +93,7 @@ def _line(step: Step) -> str:
 def show_run(folder: str, metrics: Mapping[str, Any]) -> None:
     """The result of a run, and what to type next."""
     show_scores(metrics["scores"], metrics["rows"])
+    show_groups(metrics["groups"])
     if not metrics["scores"].get("test") and metrics["scores"]:
         messages.print(words("no_test_rows"))
     if metrics["diagnosis"]:
@@ -101,16 +102,31 @@ def show_run(folder: str, metrics: Mapping[str, Any]) -> None:
 
 
 def show_scores(scores: Mapping[str, Any], rows: Mapping[str, int]) -> None:
-    """Scores per split with their 95 % intervals."""
+    """Scores with their 95 % intervals, a column for each split."""
     if not scores:
         return
-    names = list(next(iter(scores.values())))
+    names = dict.fromkeys(name for found in scores.values() for name in found)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for header in (words("col_split"), words("col_rows"), *names):
-        table.add_column(header, justify="left" if header == words("col_split") else "right")
-    for split, found in scores.items():
-        table.add_row(split, str(rows.get(split, "")), *(with_interval(found[name]) for name in names))
+    table.add_column(words("col_score"))
+    for split in scores:
+        table.add_column(words("col_split", split=split, rows=rows.get(split, "")), justify="right")
+    for name in names:
+        table.add_row(escape(name), *(with_interval(found[name]) if name in found else "–" for found in scores.values()))
     results.print(table)
+
+
+def show_groups(groups: Mapping[str, Any] | None) -> None:
+    """The main score of each group, and the worst of them."""
+    if not groups:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for header in (words("col_group"), words("col_rows"), words("col_score")):
+        table.add_column(header)
+    for name, score in groups["scores"].items():
+        table.add_row(escape(name), str(score["rows"]), with_interval(score))
+    results.print(table)
+    if groups["worst"] is not None:
+        results.print(words("groups_worst", group=escape(groups["worst"])), soft_wrap=True)
 
 
 def with_interval(score: Mapping[str, Any]) -> str:

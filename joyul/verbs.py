@@ -15,7 +15,7 @@ from joyul.notes import Notes
 from joyul.recipe.grammar import Call
 from joyul.recipe.resolve import Recipe, resolve
 from joyul.recipe.stages import STAGES
-from joyul.terminal import TerminalNotes, follow, messages, results, show_run, show_scores, show_table
+from joyul.terminal import TerminalNotes, follow, messages, results, show_groups, show_run, show_scores, show_table
 
 
 def train(call: Call) -> int:
@@ -78,6 +78,7 @@ def eval(call: Call) -> int:
     found = evaluate_file(load(folder), settings, TerminalNotes())
     if not _print_json(call, found):
         show_scores({"data": found["scores"]}, {"data": found["rows"]})
+        show_groups(found["groups"])
     return 0
 
 
