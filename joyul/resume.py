@@ -50,11 +50,19 @@ class Begun:
         """The stage to go on in, counted from 1."""
         return int(self.checkpoint.record["stage"]) if self.checkpoint else 1
 
-    def check(self, about: Mapping[str, Any], recipe: Recipe, folder: Path, notes: Notes) -> None:
-        """Compare what the run stands on now with then, and give the settings their first origins. Raises RunError."""
+    def restore_origins(self, recipe: Recipe) -> None:
+        """Where each setting came from, as the run said when it began, unless the user has just said otherwise."""
+        origins = self.checkpoint.record["origins"] if self.checkpoint is not None else {}
+        filed = words("origin_file")
+        recipe.origins |= {key: origins[key] for key, now in recipe.origins.items() if now == filed and key in origins}
+        for stage in recipe.stages:
+            known = {key: origins.get(f"{stage.method}.{key}") or origins.get(key) for key in stage.origins}
+            stage.origins |= {key: origin for key, origin in known.items() if origin}
+
+    def check(self, about: Mapping[str, Any], folder: Path, notes: Notes) -> None:
+        """Compare what the run stands on now with then. Raises RunError."""
         if self.checkpoint is not None:
             check_same(about, self.checkpoint.record, folder, notes)
-            restore_origins(recipe, self.checkpoint.record["origins"])
 
 
 def recipe_of(verb: str, place: str | None, given: Sequence[Given], notes: Notes) -> tuple[Recipe, bool]:
@@ -132,14 +140,6 @@ def check_same(now: Mapping[str, Any], then: Mapping[str, Any], folder: Path, no
     moved = [name for name in now["machine"] if now["machine"][name] != then["machine"].get(name)]
     if moved:
         notes.warn("resume_elsewhere", what=", ".join(moved))
-
-
-def restore_origins(recipe: Recipe, origins: Mapping[str, str]) -> None:
-    """Where each setting came from, as the run said when it began."""
-    recipe.origins |= {key: origin for key, origin in origins.items() if key in recipe.origins and key not in MAY_CHANGE}
-    for stage in recipe.stages:
-        known = {key: origins.get(f"{stage.method}.{key}") or origins.get(key) for key in stage.origins}
-        stage.origins |= {key: origin for key, origin in known.items() if origin}
 
 
 def _weights(model: nn.Module) -> str:

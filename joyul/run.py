@@ -101,6 +101,7 @@ def _tuned(
     recipe: Recipe, notes: Notes, gathered: Gathered | None, data: Data | None, hold: Hold, before: Begun
 ) -> Generator[Step, None, Run]:
     settings, folder, started = recipe.run, hold.folder, time.perf_counter()
+    before.restore_origins(recipe)
     methods = [METHODS[item.method](settings) for item in recipe.stages]
     if gathered is None and settings.data is not None:
         gathered = gather(settings, notes)
@@ -116,7 +117,7 @@ def _tuned(
     report_facts(recipe, tuned, methods, data, notes)
     lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
     about = foundations(recipe, gathered, tuned) if any(method.moves(tuned.model) for method in methods) else {}
-    before.check(about, recipe, folder, notes)
+    before.check(about, folder, notes)
     _open_folder(hold, recipe)
     device.reset_peak()
     training, done = time.perf_counter(), list(before.steps)
@@ -146,7 +147,7 @@ def _train(
 ) -> Generator[Step, None, NonFiniteLoss | None]:  # fmt: skip
     """All stages, each Step written down; the error, where a loss was no number: what was good is kept, then the run fails."""
     with open(folder / STEPS_FILE, "a", encoding="utf-8") as file:
-        saver = Saver(folder / CHECKPOINTS, recipe.run.save_every, about, lambda: _synced(file))
+        saver = Saver(folder / CHECKPOINTS, recipe.run.save_every, about, lambda: _synced(file, done))
         saver.follow(before.checkpoint)
         try:
             for step in _stages(recipe, tuned, methods, data, notes, saver, before):
@@ -211,13 +212,14 @@ def _record(file: IO[str], step: Step) -> None:
         raise refusal(Path(file.name), error) from error
 
 
-def _synced(file: IO[str]) -> None:
-    """A checkpoint counts the Steps before it: they are on disk before it is."""
+def _synced(file: IO[str], done: Sequence[Step]) -> int:
+    """A checkpoint counts the Steps before it: they are on disk before it is. How many they are."""
     try:
         file.flush()
         os.fsync(file.fileno())
     except OSError as error:
         raise refusal(Path(file.name), error) from error
+    return len(done)
 
 
 def _lineage(base: str) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,11 +41,14 @@ class Standing(Protocol):
 
 
 class Saver:
-    """Writes checkpoints under `root` (None: never). `about` goes into each; `before` is called before each (steps to disk)."""
+    """Writes checkpoints under `root` (None: never). `about` goes into each.
+
+    `before` is called before each: it brings the Steps to disk and tells how many are there.
+    """
 
     def __init__(
         self, root: Path | None = None, every: str | int = "auto", about: Mapping[str, Any] | None = None,
-        before: Callable[[], None] = lambda: None,
+        before: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:  # fmt: skip
         self.root, self.every = root, every
         self.about, self.before = dict(about or {}), before
@@ -114,7 +118,8 @@ class Saver:
         if mark == self._mark:
             return
         with uninterrupted():
-            self.before()
+            if self.before() < record["steps"]:  # the last Step could not be written: without it the state is worth nothing
+                return
             self._prune()
             self._write_needs(self._standing)
             record = {**self.about, **record, "needs": self._needs}
