@@ -150,6 +150,7 @@ def _metrics(
     task, settings = run.tuned.form.setting.task, run.recipe.run
     baseline = _baseline(run, evaluations.get("test") or evaluations.get("valid"))
     floor = _baseline(run, evaluations.get("valid"))
+    diagnosis = diagnose(run.steps, task.metric, floor[task.metric] if floor else None)
     moving = [p for method in run.methods for group in method.moves(run.tuned.model) for p in group.parameters.values()]
     return {
         "task": task.name, "method": settings.method, "base": settings.base, "metric": task.metric,
@@ -157,7 +158,7 @@ def _metrics(
         "baseline": baseline, "groups": _groups(run, evaluations),
         "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds, "peak_memory": device.peak(),
         "parameters": parameter_count(run.tuned.model), "trainable": sum({id(p): p.numel() for p in moving}.values()),
-        "diagnosis": diagnose(run.steps, task.metric, floor[task.metric] if floor else None),
+        "diagnosis": diagnosis.text if diagnosis else "", "diagnosis_kind": diagnosis.kind if diagnosis else None,
         "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
         "data": {"source": settings.data, "fingerprint": run.gathered.fingerprint if run.gathered else None},
         "versions": versions(), "device": device.describe(), "lineage": list(run.lineage),

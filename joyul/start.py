@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,13 +13,13 @@ from transformers import PreTrainedModel
 
 from joyul import artifact
 from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, width
-from joyul.bases.facts import Shape, cost, report_cut, report_language
+from joyul.bases.facts import Shape, Work, cost, report_cut, report_language
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, load_model, open_base
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
 from joyul.contracts import Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
-from joyul.engine.device import device
+from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
 from joyul.errors import DataError, DoesNotFit, UsageError
 from joyul.forms import FORMS, HEADS
@@ -26,7 +27,7 @@ from joyul.learn import report_targets
 from joyul.methods.chain import Data, Tuned, encode, fitting
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
-from joyul.recipe.settings import RunSettings
+from joyul.recipe.settings import RunSettings, StageSettings
 from joyul.recipe.stages import Sizes
 from joyul.tasks.regress import Regress
 
@@ -160,7 +161,7 @@ def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: 
         settings = stage.settle(Sizes(shape.width, len(rows)))
         moving = sum(p.numel() for group in method.moves(tuned.model) for p in group.parameters.values())
         if moving and settings.epochs:
-            _say_cost(stage.method, shape, moving, rows, settings.epochs, recipe.run.precision, notes)
+            _say_cost(stage.method, shape, moving, rows, settings, recipe.run.precision, notes)
         else:
             notes.say("facts_nothing_moves", method=stage.method, parameters=f"{shape.parameters:,}")
     said = [f"{key}={value} ({origin})" for key, value, origin in recipe.rows() if key.rpartition(".")[2] in SAID]
@@ -168,16 +169,22 @@ def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: 
 
 
 def _say_cost(
-    method: str, shape: Shape, moving: int, rows: Sequence[Row], epochs: float, precision: str, notes: Notes
+    method: str, shape: Shape, moving: int, rows: Sequence[Row], settings: StageSettings, precision: str, notes: Notes
 ) -> None:
-    longest = max(row.length for row in rows)
-    tokens = sum(row.length for row in rows)
-    piece = max(TOKEN_BUDGET[device().type], longest)
-    expected = cost(shape, moving, tokens, piece, longest, epochs, _rate(shape.width, precision))
+    expected = cost(shape, moving, _work(rows, settings), _rate(shape.width, precision), memory())
     notes.say(
         "facts", method=method, parameters=f"{shape.parameters:,}", moving=f"{moving:,}",
         memory=f"{expected.memory / 2**30:.1f}", minutes=f"{max(0.1, expected.seconds / 60):.1f}",
     )  # fmt: skip
+
+
+def _work(rows: Sequence[Row], settings: StageSettings) -> Work:
+    """What the stage computes; its largest piece is an update of the longest rows, or as much of it as is computed at once."""
+    longest = max(row.length for row in rows)
+    size, epochs = settings.batch_size or len(rows), settings.epochs or 0.0
+    piece = max(longest, min(TOKEN_BUDGET[device().type], size * longest))
+    compiled = math.ceil(epochs * len(rows) / size) if device().type == "cpu" else 0
+    return Work(sum(row.length for row in rows), epochs, piece, longest, compiled)
 
 
 def _rate(width: int, precision: str) -> float:

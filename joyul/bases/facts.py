@@ -11,6 +11,7 @@ from joyul.notes import Notes
 
 WARN_UNKNOWN, REFUSE_UNKNOWN = 0.05, 0.50
 BYTES = 4  # fp32
+SHAPE_BYTES, SHAPES_KEPT = 3 << 20, 85  # oneDNN compiles its products for every shape of input, and keeps them (LOG.md)
 EFFICIENCY = 0.5  # share of the matrix-product rate that a whole step reaches: attention, norms, padding (LOG.md)
 
 
@@ -57,16 +58,28 @@ def report_cut(rows: Sequence[Row], max_length: int, notes: Notes) -> None:
         )  # fmt: skip
 
 
-def cost(shape: Shape, moving: int, tokens: int, piece_tokens: int, piece_length: int, epochs: float, flops: float) -> Cost:
+@dataclass(frozen=True)
+class Work:
+    """What one stage computes: `tokens` of text in each of `epochs`, `piece_tokens` at once in rows of `piece_length`."""
+
+    tokens: int
+    epochs: float
+    piece_tokens: int
+    piece_length: int
+    compiled: int = 0  # shapes of input for which products are compiled and kept
+
+
+def cost(shape: Shape, moving: int, work: Work, flops: float, resident: int) -> Cost:
     """Estimate one stage of training.
 
     Time: 2 operations a parameter and token forward, 2 back through the activations when anything below the head moves, 2 for the
-    gradients of what moves. Memory: weights, then gradient, two moments and the best copy of what moves, then activations by
-    Korthikanti et al. (2022), eq. 1, at 4 bytes.
+    gradients of what moves. Memory: what is `resident` already (the weights among it), then gradient, two moments and the best
+    copy of what moves, activations by Korthikanti et al. (2022), eq. 1, at 4 bytes, and compiled products.
     """
     active = shape.parameters - shape.embedding_parameters
     share = min(1.0, moving / max(1, active))
-    operations = tokens * epochs * 2 * active * (1 + (1 if share > 0.1 else 0) + share)
-    layer = piece_tokens * (34 * shape.width + 5 * shape.heads * piece_length) * BYTES / 2
+    operations = work.tokens * work.epochs * 2 * active * (1 + (1 if share > 0.1 else 0) + share)
+    layer = work.piece_tokens * (34 * shape.width + 5 * shape.heads * work.piece_length) * BYTES / 2
     activations = layer * (shape.layers if share > 0.1 else 1)
-    return Cost(int(shape.parameters * BYTES + moving * BYTES * 4 + activations), operations / (EFFICIENCY * flops))
+    compiled = min(work.compiled, SHAPES_KEPT) * SHAPE_BYTES
+    return Cost(int(resident + moving * BYTES * 4 + activations + compiled), operations / (EFFICIENCY * flops))

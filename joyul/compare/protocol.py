@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,12 +186,10 @@ def _link(source: Path, target: Path) -> None:
     """A copy whose weights share their bytes on disk where the file system can; what people edit is copied."""
 
     def place(original: str, copy: str) -> str:
-        try:
-            if original.endswith(".safetensors"):
+        if original.endswith(".safetensors"):
+            with suppress(OSError):  # another disk, or one without links
                 os.link(original, copy)
                 return copy
-        except OSError:
-            pass  # another disk, or one without links
         return str(shutil.copy2(original, copy))
 
     shutil.copytree(source, target, copy_function=place, dirs_exist_ok=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
+from typing import Literal
 
 from joyul.contracts import Step
 from joyul.messages import words
@@ -11,31 +13,43 @@ from joyul.messages import words
 RISE = 1.10  # validation loss this many times its lowest counts as rising
 STILL_FALLING = 0.98
 
+Kind = Literal["no_validation", "not_learned", "overfitting", "still_improving", "fine"]
 
-def diagnose(steps: Sequence[Step], metric: str, baseline: float | None) -> str:
-    """One or two sentences about the last stage that trained; empty when nothing was trained."""
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the curves say: its name, for programs and for the colour of the page, and its words."""
+
+    kind: Kind
+    text: str
+
+
+def diagnose(steps: Sequence[Step], metric: str, baseline: float | None) -> Diagnosis | None:
+    """One or two sentences about the last stage that trained; None when nothing was trained."""
     training = [step for step in steps if step.kind == "update"]
     if not training:
-        return ""
+        return None
     last = [step for step in training if step.stage == training[-1].stage]
     checked = [step for step in last if step.valid is not None]
     if not checked:
-        return words("diagnosis_no_validation")
+        return Diagnosis("no_validation", words("diagnosis_no_validation"))
     return _judge(last, checked, metric, baseline)
 
 
-def _judge(last: Sequence[Step], checked: Sequence[Step], metric: str, baseline: float | None) -> str:
+def _judge(last: Sequence[Step], checked: Sequence[Step], metric: str, baseline: float | None) -> Diagnosis:
     losses = [step.valid["loss"] for step in checked if step.valid is not None]
     scores = [step.valid[metric] for step in checked if step.valid is not None]
     best = max(range(len(scores)), key=lambda index: (scores[index], -losses[index]))  # as `Best` chooses
     lowest = losses.index(min(losses))
     if baseline is not None and max(scores) <= baseline:
-        return words("diagnosis_not_learned", score=f"{max(scores):.3f}", baseline=f"{baseline:.3f}", epochs=_epoch(checked[-1]))
+        found = {"score": f"{max(scores):.3f}", "baseline": f"{baseline:.3f}", "epochs": _epoch(checked[-1])}
+        return Diagnosis("not_learned", words("diagnosis_not_learned", **found))
     if losses[-1] > RISE * losses[lowest] and _falling(last):
-        return words("diagnosis_overfitting", epoch=_epoch(checked[lowest + 1]), best=_epoch(checked[best]))
+        risen, kept = _epoch(checked[lowest + 1]), _epoch(checked[best])
+        return Diagnosis("overfitting", words("diagnosis_overfitting", epoch=risen, best=kept))
     if best == len(scores) - 1 and len(scores) > 1 and losses[-1] < STILL_FALLING * losses[-2]:
-        return words("diagnosis_still_improving", epochs=_epoch(checked[-1]))
-    return words("diagnosis_fine", best=_epoch(checked[best]))
+        return Diagnosis("still_improving", words("diagnosis_still_improving", epochs=_epoch(checked[-1])))
+    return Diagnosis("fine", words("diagnosis_fine", best=_epoch(checked[best])))
 
 
 def _epoch(step: Step) -> str:

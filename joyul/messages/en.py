@@ -430,7 +430,7 @@ ENGLISH = {
     "report_calibration": "Can its confidence be believed?",
     "report_calibration_note": (
         "Mean confidence {confidence}, right {accuracy} of the time, over {rows} rows. Points under the dotted "
-        "line: too sure of itself."
+        "line: too sure of itself; the number at a point is its rows."
     ),
     "report_ideal": "as sure as right",
     "report_observed": "this run",

@@ -370,7 +370,7 @@ KOREAN = {
     "report_calibration": "확신도를 믿어도 될까?",
     "report_calibration_note": (
         "{rows}개 행에서 평균 확신도 {confidence}, 실제로 맞은 비율 {accuracy}. 점이 점선 아래에 있으면 지나치게 "
-        "확신하는 것입니다."
+        "확신하는 것입니다. 점 옆의 수는 행의 수입니다."
     ),
     "report_ideal": "확신한 만큼 맞음",
     "report_observed": "이 실행",

@@ -67,6 +67,12 @@ def _stages(steps: Sequence[Line]) -> list[tuple[float, str]]:
     return list(starts.values()) if len(starts) > 1 else []
 
 
+def _epochs(steps: Sequence[Line]) -> list[tuple[float, str]]:
+    """Where each whole epoch ended, counted anew in every stage."""
+    epochs = [(float(step["step"]), counts.finite(step.get("epoch"))) for step in steps]
+    return [(step, f"{epoch:g}") for step, epoch in epochs if epoch and epoch == int(epoch)]
+
+
 def _loss(steps: Sequence[Line], metric: str) -> Figure | None:
     train = counts.pieces(steps, lambda step: step.get("loss"))
     valid = counts.pieces(steps, lambda step: (step.get("valid") or {}).get("loss"))
@@ -176,6 +182,7 @@ def _chart(
         x_label=words("report_step"),
         best=best,
         marks=_stages(steps),
+        second=svg.Scale(words("report_epoch"), _epochs(steps)),
         x_range=span,
         y_format=y_format,
         height=height,
@@ -191,7 +198,8 @@ def confusion(found: counts.Confusion) -> Figure | None:
         hits = sum(line[found.columns.index(row)] for row, line in zip(found.rows, found.counts, strict=True))
         desc = words("report_confusion_desc", labels=len(found.rows), rows=total, right=hits)
         drawing = svg.heat(
-            found.rows, found.columns, found.counts, name="confusion", title=words("report_confusion"), desc=desc
+            found.rows, found.columns, found.counts, name="confusion", title=words("report_confusion"), desc=desc,
+            down=words("report_target"), across=words("report_prediction"),
         )
         return Figure(
             words("report_confusion"),
@@ -229,7 +237,10 @@ def calibration(bins: Sequence[counts.Bin]) -> Figure:
     ]
     series = [
         Series(words("report_ideal"), [(0, 0), (1, 1)], "rule"),
-        Series(words("report_observed"), [(one.confidence, one.accuracy) for one in bins], "dash", tips),
+        Series(
+            words("report_observed"), [(one.confidence, one.accuracy) for one in bins], "dash", tips,
+            [f"{one.rows:,}" for one in bins],
+        ),
     ]
     drawing = svg.line_chart(
         series,

@@ -187,8 +187,8 @@ def _details(run: RunFacts) -> dict[str, Any]:
         "labelled": len(labelled),
         "warnings": [text for level, text in run.notes if level == "warn"],
         "said": [text for level, text in run.notes if level != "warn"],
-        "chosen": {key: pair for key, pair in run.recipe.items() if not pair[1].startswith("default")},
-        "defaults": {key: pair for key, pair in run.recipe.items() if pair[1].startswith("default")},
+        "chosen": {key: pair for key, pair in run.recipe.items() if not pair[1].startswith(words("origin_plain"))},
+        "defaults": {key: pair for key, pair in run.recipe.items() if pair[1].startswith(words("origin_plain"))},
     }
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from joyul.report.letters import fit, short, text, width_of
 
 WIDTH = 460
-LEFT, RIGHT, BOTTOM = 60, 16, 40
+LEFT, RIGHT, BOTTOM = 60, 16, 46
+NUMBERS = 21  # from the plot to the numbers of the x axis
+MOST_MARKS = 8  # numbers on the second row of the x axis
 TOP, TOP_WITH_MARKS = 14, 36
 SHADE = 0.55  # the darkest cell: text on it keeps a contrast of 4.5 in both themes
 
@@ -24,13 +26,22 @@ Format = Callable[[float], str]
 class Series:
     """One line. `look` is `line`, `thin`, `dash` (dashed, with dots), `dots` (no line) or `rule` (a reference line).
 
-    `tips`, one per point, are shown on hover.
+    `tips`, one per point, are shown on hover; `labels`, one per point, stand beside it.
     """
 
     name: str
     points: Sequence[Point]
     look: str = "line"
     tips: Sequence[str] = ()
+    labels: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A second row of numbers below the x axis: its name, and (x, number) of each."""
+
+    name: str
+    places: Sequence[tuple[float, str]]
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
@@ -80,12 +91,14 @@ def line_chart(
     height: int = 270,
     best: Sequence[tuple[float, float, str]] = (),
     marks: Sequence[tuple[float, str]] = (),
+    second: Scale | None = None,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     x_format: Format = short,
     y_format: Format = short,
 ) -> str:
-    """Lines over one x axis. `best` points (x, y, words) get a diamond, `marks` (x, name) a vertical line.
+    """Lines over one x axis. `best` points (x, y, words) get a diamond, `marks` (x, name) a vertical line,
+    `second` numbers the x axis once more.
 
     Raises ValueError when there is no point to draw.
     """
@@ -95,13 +108,13 @@ def line_chart(
     y_ticks = ticks(low, high)
     top = TOP_WITH_MARKS if marks else TOP
     axes = Axes(x_range or (min(xs), max(xs)), (y_ticks[0], y_ticks[-1]), top, height)
-    body = [*_grid(axes, y_ticks, x_format, y_format, x_label), *_marks(axes, marks)]
+    body = [*_grid(axes, y_ticks, x_format, y_format), *_names(axes, x_label, second), *_marks(axes, marks)]
     body += [part for one in series for part in _line(axes, one)]
     body += [_diamond(axes, *point) for point in best]
     return _svg(name, title, desc, WIDTH, height, "".join(body))
 
 
-def _grid(axes: Axes, y_ticks: Sequence[float], x_format: Format, y_format: Format, x_label: str) -> list[str]:
+def _grid(axes: Axes, y_ticks: Sequence[float], x_format: Format, y_format: Format) -> list[str]:
     parts = []
     for value in y_ticks:
         y = axes.down(value)
@@ -110,9 +123,24 @@ def _grid(axes: Axes, y_ticks: Sequence[float], x_format: Format, y_format: Form
     for value in _inside(axes.x):
         x, label = axes.across(value), x_format(value)
         anchor = "end" if x + width_of(label) / 2 > WIDTH else "middle"
-        parts.append(f'<text x="{x if anchor == "middle" else WIDTH}" y="{axes.bottom + 17}" text-anchor="{anchor}">')
+        parts.append(f'<text x="{x if anchor == "middle" else WIDTH}" y="{axes.bottom + NUMBERS}" text-anchor="{anchor}">')
         parts.append(f"{text(label)}</text>")
-    parts.append(f'<text x="{WIDTH - RIGHT}" y="{axes.height - 5:g}" text-anchor="end">{text(x_label)}</text>')
+    return parts
+
+
+def _names(axes: Axes, x_label: str, second: Scale | None) -> list[str]:
+    """What the x axis counts: below it at the right; with a second row, each name at the left of its numbers."""
+    lower = axes.height - 5
+    if second is None or not second.places:
+        return [f'<text x="{WIDTH - RIGHT}" y="{lower:g}" text-anchor="end">{text(x_label)}</text>']
+    rows = ((axes.bottom + NUMBERS, x_label), (lower, second.name))
+    parts = [f'<text x="0" y="{y:g}">{text(fit(label, LEFT - 12))}</text>' for y, label in rows]
+    every = math.ceil(len(second.places) / MOST_MARKS)
+    for value, label in second.places[every - 1 :: every]:
+        x = axes.across(value)
+        anchor, place = ("end", WIDTH) if x + width_of(label) / 2 > WIDTH else ("middle", x)
+        parts.append(f'<line class="epoch" x1="{x}" x2="{x}" y1="{axes.bottom}" y2="{axes.bottom + 5:g}"/>')
+        parts.append(f'<text x="{place}" y="{lower:g}" text-anchor="{anchor}">{text(label)}</text>')
     return parts
 
 
@@ -143,6 +171,18 @@ def _line(axes: Axes, series: Series) -> list[str]:
         if y is not None:
             where = f'cx="{axes.across(x)}" cy="{axes.down(y)}" r="{radius}"'
             parts.append(f'<circle class="{kind}" {where}><title>{text(tip)}</title></circle>')
+    return [*parts, *_labels(axes, series)]
+
+
+def _labels(axes: Axes, series: Series) -> list[str]:
+    """The label of each point, above it or, at the upper edge, below."""
+    parts = []
+    for (x, y), label in zip(series.points, series.labels, strict=False):
+        if y is not None:
+            across, down = axes.across(x), axes.down(y)
+            place = down - 8 if down - axes.top > 16 else down + 19
+            anchor = "end" if across + width_of(label) / 2 > WIDTH else "middle"
+            parts.append(f'<text class="count" x="{across}" y="{place:g}" text-anchor="{anchor}">{text(label)}</text>')
     return parts
 
 
@@ -185,15 +225,23 @@ def bars(items: Sequence[tuple[str, float, str]], *, name: str, title: str, desc
 
 
 def heat(
-    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], *, name: str, title: str, desc: str
-) -> str:
-    """A confusion matrix: shade is the root of the share of the row (rare errors show); right answers are framed."""
-    side = min(max(map(width_of, rows), default=0) + 14, 190)
+    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], *, name: str, title: str, desc: str,
+    down: str, across: str,
+) -> str:  # fmt: skip
+    """A confusion matrix, its axes named `down` and `across`.
+
+    Shade is the root of the share of the row (rare errors show); right answers are framed.
+    """
+    down, across = f"{down} ↓", f"{across} →"
+    side = min(max(map(width_of, [*rows, down]), default=0) + 14, 190)
     lean = side * 0.7 if len(columns) > 3 else 0  # many column names stand at 45 degrees and need room at the right
-    head = lean + 16 if lean else 24
+    head = lean + 34 if lean else 42
     wide = min(max((WIDTH - side) / len(columns), 34), 150)
     tall = min(wide, 44 if len(columns) > 4 else 64)
-    parts = []
+    parts = [
+        f'<text class="name" x="{side:g}" y="12">{text(across)}</text>',
+        f'<text class="name" x="{side - 8:g}" y="{head - 7:g}" text-anchor="end">{text(down)}</text>',
+    ]
     for j, column in enumerate(columns):
         x, y = side + (j + 0.5) * wide, head - 7
         place = f'transform="rotate(-45 {x:g} {y:g})"' if lean else 'text-anchor="middle"'

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from joyul.bases.anatomy import head_names
-from joyul.bases.facts import Shape, cost
+from joyul.bases.facts import SHAPE_BYTES, SHAPES_KEPT, Shape, Work, cost
 from joyul.bases.load import load_model, open_base
 from tests import tiny
 
@@ -66,6 +67,9 @@ def test_dropout_reaches_every_place(tmp_path: Path) -> None:
 def test_cost_by_hand() -> None:
     """1,000 active parameters, 10 tokens, 2 epochs, all moving: 6 operations a parameter and token, at half the rate."""
     shape = Shape(layers=2, width=10, heads=2, parameters=1500, embedding_parameters=500)
-    found = cost(shape, moving=1500, tokens=10, piece_tokens=8, piece_length=4, epochs=2, flops=1000)
+    work = Work(tokens=10, epochs=2, piece_tokens=8, piece_length=4, compiled=3)
+    found = cost(shape, moving=1500, work=work, flops=1000, resident=7000)
     assert found.seconds == pytest.approx(10 * 2 * 6 * 1000 / (0.5 * 1000))
-    assert found.memory == 1500 * 4 + 1500 * 16 + 8 * (34 * 10 + 5 * 2 * 4) * 2 * 2
+    assert found.memory == 7000 + 1500 * 16 + 8 * (34 * 10 + 5 * 2 * 4) * 2 * 2 + 3 * SHAPE_BYTES
+    many = cost(shape, moving=1500, work=replace(work, compiled=10_000), flops=1000, resident=7000)
+    assert many.memory - found.memory == (SHAPES_KEPT - 3) * SHAPE_BYTES

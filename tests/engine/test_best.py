@@ -47,15 +47,22 @@ def test_only_what_moves_trains() -> None:
     assert (frozen.training, frozen[1].training, model[1].training, model[2].training) == (False, False, True, True)
 
 
+def said(steps: list[Step], metric: str, baseline: float | None) -> str:
+    found = diagnose(steps, metric, baseline)
+    assert found is not None
+    assert found.kind.split("_")[0] in found.text.lower().replace("trained well", "fine").replace("nothing", "not").replace("there were ", "")
+    return found.text
+
+
 def test_diagnosis_says_what_the_curves_say() -> None:
     falling = [step(n, (0.8, 1.0 - 0.1 * n), loss=1.0 - 0.1 * n) for n in range(1, 5)]
-    assert diagnose([*falling[:-1], step(4, (0.9, 0.5), 0.6)], "accuracy", 0.5).startswith("Still improving when it ended")
+    assert said([*falling[:-1], step(4, (0.9, 0.5), 0.6)], "accuracy", 0.5).startswith("Still improving when it ended")
     rising = [step(1, (0.8, 0.5), 0.6), step(2, (0.82, 0.4), 0.4), step(3, (0.81, 0.5), 0.2), step(4, (0.8, 0.7), 0.1)]
-    assert diagnose(rising, "accuracy", 0.5).startswith("Overfitting since epoch 3")
-    assert "epoch 2 was kept" in diagnose(rising, "accuracy", 0.5)
-    assert diagnose([step(1, (0.5, 0.7)), step(2, (0.5, 0.7))], "accuracy", 0.52).startswith("Nothing was learned")
-    assert diagnose([step(1)], "accuracy", None).startswith("There were no validation rows")
-    assert diagnose([step(1, (0.8, 0.5)), step(2, (0.9, 0.4)), step(3, (0.9, 0.41))], "accuracy", 0.5).startswith("Trained well")
-    assert diagnose([], "accuracy", None) == ""
+    assert said(rising, "accuracy", 0.5).startswith("Overfitting since epoch 3")
+    assert "epoch 2 was kept" in said(rising, "accuracy", 0.5)
+    assert said([step(1, (0.5, 0.7)), step(2, (0.5, 0.7))], "accuracy", 0.52).startswith("Nothing was learned")
+    assert said([step(1)], "accuracy", None).startswith("There were no validation rows")
+    assert said([step(1, (0.8, 0.5)), step(2, (0.9, 0.4)), step(3, (0.9, 0.41))], "accuracy", 0.5).startswith("Trained well")
+    assert diagnose([], "accuracy", None) is None
     tied = [step(1, (0.7, 0.6)), step(2, (0.8, 0.5)), step(3, (0.8, 0.49))]
-    assert "epoch 3 was kept" in diagnose(tied, "accuracy", 0.5), "as Best: the lower loss among equal scores"
+    assert "epoch 3 was kept" in said(tied, "accuracy", 0.5), "as Best: the lower loss among equal scores"

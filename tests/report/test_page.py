@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from joyul.messages import LANGUAGES, use_language
+from joyul.messages import LANGUAGES, use_language, words
 from joyul.report import charts, counts, svg, units
 from joyul.report.page import RunFacts, card, render
 
@@ -134,14 +134,53 @@ def test_drawings_are_xml_with_title_and_description(run: RunFacts) -> None:
 def test_points_stand_where_computed_by_hand() -> None:
     series = svg.Series("a", [(0, 0), (1, 1), (2, None), (4, 2)], "dash", ["p", "q", "", "r"])
     drawing = ET.fromstring(
-        svg.line_chart([series], name="n", title="t", desc="d", x_label="x", height=254, best=[(1, 1, "best")])
+        svg.line_chart([series], name="n", title="t", desc="d", x_label="x", height=260, best=[(1, 1, "best")])
     )
-    # the plot is 460 - 60 - 16 = 384 wide and 254 - 14 - 40 = 200 high; x runs over 0..4, y over 0..2
+    # the plot is 460 - 60 - 16 = 384 wide and 260 - 14 - 46 = 200 high; x runs over 0..4, y over 0..2
     places = [(dot.get("cx"), dot.get("cy"), dot[0].text) for dot in drawing.iter("circle")]
     assert places == [("60.0", "214.0", "p"), ("156.0", "114.0", "q"), ("444.0", "14.0", "r")]
     path, diamond = (part.get("d") or "" for part in drawing.iter("path"))
     assert path == "M60.0 214.0L60.0 214.0L156.0 114.0M444.0 14.0L444.0 14.0"
     assert diamond.startswith("M156.0 107")
+
+
+def test_epochs_stand_below_the_steps_at_which_they_end() -> None:
+    steps = [step(number, epoch=number / 4) for number in range(1, 9)]
+    drawing = ET.fromstring(charts.curves(steps, "accuracy")[0].svg)
+    marks = [line.get("x1") for line in drawing.iter("line") if line.get("class") == "epoch"]
+    assert marks == ["224.6", "444.0"], "steps 4 and 8 of 1..8: 60 + 384 * 3 / 7, and the end"
+    lower = [part.text for part in drawing.iter("text") if part.get("y") == str(480 - 5)]
+    assert lower == ["epoch", "1", "2"]
+    many = [step(number, epoch=number) for number in range(1, 31)]
+    drawing = ET.fromstring(charts.curves(many, "accuracy")[0].svg)
+    lower = [part.text for part in drawing.iter("text") if part.get("y") == str(480 - 5)]
+    assert lower == ["epoch", "4", "8", "12", "16", "20", "24", "28"]
+
+
+def test_points_of_the_calibration_say_how_many_rows_they_are() -> None:
+    bins = [counts.Bin(0.5, 0.6, 12, 0.55, 0.5), counts.Bin(0.9, 1.0, 1234, 0.95, 0.99)]
+    drawing = ET.fromstring(charts.calibration(bins).svg)
+    assert [part.text for part in drawing.iter("text") if part.get("class") == "count"] == ["12", "1,234"]
+
+
+def test_both_axes_of_the_confusion_matrix_are_named() -> None:
+    drawing = ET.fromstring(svg.heat(["a"], ["a"], [[1]], name="n", title="t", desc="d", down="target", across="predicted"))
+    assert [part.text for part in drawing.iter("text") if part.get("class") == "name"] == ["predicted →", "target ↓"]
+
+
+@pytest.mark.parametrize(("kind", "warns"), [("overfitting", True), ("not_learned", True), ("fine", False), (None, False)])
+def test_a_diagnosis_that_asks_for_something_has_the_colour_of_a_warning(kind: str | None, warns: bool) -> None:
+    page = render(facts(metrics={**facts().metrics, "diagnosis_kind": kind}))
+    assert ('class="diagnosis concern"' in page) is warns
+
+
+def test_defaults_are_folded_away_in_either_language() -> None:
+    for language in ("en", "ko"):
+        use_language(language)
+        chosen = {"data": ("r.csv", words("origin_user"))}
+        left = {"epochs": ("3", words("origin_default", why="few rows")), "seed": ("0", words("origin_plain"))}
+        page = render(facts(recipe=chosen | left))
+        assert words("report_defaults", count=2) in page
 
 
 def test_bars_are_as_long_as_their_values() -> None:
