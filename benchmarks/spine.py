@@ -29,7 +29,7 @@ from joyul.engine.device import describe
 from joyul.methods.chain import Data
 from joyul.notes import Notes
 from joyul.recipe.resolve import from_words
-from joyul.results import versions
+from joyul.record import versions
 from joyul.run import Run, finish, tune
 from joyul.start import learn_task
 

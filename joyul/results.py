@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
-import json
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +20,7 @@ from joyul.forms.align import joined
 from joyul.methods.chain import Data, Tuned, encode
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
+from joyul.record import versions
 from joyul.report import units
 from joyul.report.page import RunFacts, card, render
 from joyul.tasks import constant
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from joyul.data.gather import Gathered
 
 MOST_GROUPS, JUDGED_ROWS = 50, 10  # groups listed; rows a group needs before it is called the worst
-PACKAGES = ("joyul", "torch", "transformers", "accelerate", "datasets", "safetensors", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -206,19 +203,3 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     if prediction.scores is not None:
         line["scores"] = dict(prediction.scores)
     return line if prediction.entities is None else {**line, "entities": [dict(entity) for entity in prediction.entities]}
-
-
-def versions() -> dict[str, str]:
-    """Of Python, Joyul and what it stands on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def step_line(step: Step) -> str:
-    """A line of steps.jsonl: the fields that are set."""
-    return json.dumps({key: value for key, value in asdict(step).items() if value is not None}, ensure_ascii=False) + "\n"

@@ -26,7 +26,7 @@ from joyul.methods.chain import Tuned
 from joyul.notes import Notes
 from joyul.recipe.grammar import Given
 from joyul.recipe.resolve import UNWRITTEN, Recipe, resolve
-from joyul.results import step_line, versions
+from joyul.record import step_line, versions
 from joyul.state import condition, in_use
 
 if TYPE_CHECKING:

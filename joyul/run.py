@@ -31,6 +31,7 @@ from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, pass_over, stage
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
+from joyul.record import step_line
 from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
 from joyul.signals import listening
 from joyul.start import check_fits, open_tuned, report_facts, report_text
@@ -119,6 +120,7 @@ def _tuned(
     about = foundations(recipe, gathered, tuned) if any(method.moves(tuned.model) for method in methods) else {}
     before.check(about, folder, notes)
     _open_folder(hold, recipe)
+    data.stores.folder = data.stores.folder or folder
     device.reset_peak()
     training, done = time.perf_counter(), list(before.steps)
     stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done)
@@ -206,7 +208,7 @@ def _stages(
 
 def _record(file: IO[str], step: Step) -> None:
     try:
-        file.write(results.step_line(step))
+        file.write(step_line(step))
         file.flush()
     except OSError as error:
         raise refusal(Path(file.name), error) from error

@@ -135,7 +135,7 @@ def env(call: Call) -> int:
     """List versions and device."""
     from joyul.engine.device import describe
     from joyul.engine.kernels import cache_file
-    from joyul.results import versions
+    from joyul.record import versions
 
     resolve("env", call.given)
     _at_most(0, call, "env")

@@ -34,6 +34,7 @@ HOUSE = (
     "methods",    # what moves
     "artifact",   # one folder per result
     "report",     # the page and the model card
+    "record",     # how a Step is written down
     "results",    # scores, costs and files of a finished run
     "learn",      # the task that rows and settings define
     "start",      # everything ready for the first stage

@@ -29,7 +29,8 @@ PROBLEMS = {"label": "single_label_classification", "labels": "multi_label_class
 DROPOUTS = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "dropout", "attention_dropout",
     "activation_dropout", "seq_classif_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout_rate",
-    "hidden_dropout", "embedding_dropout", "mlp_dropout",
+    "hidden_dropout", "embedding_dropout", "mlp_dropout", "classifier_dropout_prob", "pooler_dropout", "head_dropout",
+    "summary_first_dropout", "summary_last_dropout",
 )  # fmt: skip
 
 

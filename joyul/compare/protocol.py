@@ -24,7 +24,7 @@ from joyul.methods.chain import Data
 from joyul.notes import Notes
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe, admits, from_words
-from joyul.results import versions
+from joyul.record import versions
 from joyul.run import Run, finish, tune
 from joyul.start import require_base
 

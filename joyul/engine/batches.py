@@ -32,14 +32,22 @@ def per_epoch(count: int, batch_size: int) -> int:
     return -(-count // batch_size)
 
 
-def cut(rows: Sequence[Row], budget: int, most: int | None = None) -> list[list[Row]]:
-    """Micro-batches of at most `budget` padded tokens and `most` rows (one row at least), short rows first."""
+def cut(rows: Sequence[Row], budget: int, most: int | None = None, padded: bool = True) -> list[list[Row]]:
+    """Micro-batches of at most `budget` tokens and `most` rows (one row at least), short rows first; `padded`: padding counts."""
     pieces: list[list[Row]] = []
+    tokens = 0
     for row in sorted(rows, key=lambda row: row.length):
         piece = pieces[-1] if pieces else []
-        full = not piece or (len(piece) + 1) * row.length > budget or len(piece) == most
-        if full:
+        tokens = (len(piece) + 1) * row.length if padded else tokens + row.length
+        if not piece or tokens > budget or len(piece) == most:
             pieces.append([row])
+            tokens = row.length
         else:
             piece.append(row)
     return pieces
+
+
+def mixed(rows: Sequence[Row], count: int = 4) -> list[Row]:
+    """A few rows of different lengths, the shortest and the longest of the first hundred among them."""
+    by_length = sorted(rows[:100], key=lambda row: row.length)
+    return [by_length[index * (len(by_length) - 1) // (count - 1)] for index in range(count)] if by_length else []

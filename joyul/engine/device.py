@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -14,12 +16,22 @@ from joyul.contracts import Batch
 
 STATUS = Path("/proc/self/status")
 RESET = Path("/proc/self/clear_refs")
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 @cache
 def accelerator() -> Accelerator:
     """Arithmetic is chosen by the loop (`precision`), so the Accelerator itself always says fp32."""
+    _keep_large_buffers()
     return Accelerator(mixed_precision="no")
+
+
+def _keep_large_buffers() -> None:
+    """Have glibc keep large buffers for the next update; it gives them back to the system, which clears every page again."""
+    with suppress(OSError, AttributeError):  # another C library
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def device() -> torch.device:

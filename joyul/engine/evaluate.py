@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,10 @@ import torch
 from torch import nn
 
 from joyul.contracts import Form, Prediction, Row
-from joyul.engine.batches import TOKEN_BUDGET, cut
+from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
 from joyul.engine.finite import require_finite
+from joyul.engine.unpad import unpadded
 from joyul.notes import Notes
 
 
@@ -25,9 +27,9 @@ def predict(
     """
     model.eval()
     found: dict[int, Prediction] = {}
-    with torch.no_grad():
+    with torch.no_grad(), _lean(model, form, rows) as lean:
         read = form.reader(model)
-        pieces = cut(rows, TOKEN_BUDGET[device().type], most)
+        pieces = cut(rows, TOKEN_BUDGET[device().type], most, padded=not lean)
         for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
             found |= zip(map(id, piece), read(form.collate(piece)), strict=True)
     (notes or Notes()).rows("rows_without_answer", [row.id for row in rows if _numberless(found[id(row)])])
@@ -43,12 +45,17 @@ def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | Non
     """Loss over all units of `rows`, dropout off. Raises NonFiniteLoss, naming the rows."""
     model.eval()
     summed = 0.0
-    with torch.no_grad():
-        for piece in cut(rows, TOKEN_BUDGET[device().type], most):
+    with torch.no_grad(), _lean(model, form, rows) as lean:
+        for piece in cut(rows, TOKEN_BUDGET[device().type], most, padded=not lean):
             losses = form.losses(model, form.collate(piece))
             require_finite(losses, piece)
             summed += losses.sum().item()
     return summed / sum(row.units for row in rows)
+
+
+def _lean(model: nn.Module, form: Form, rows: Sequence[Row]) -> AbstractContextManager[bool]:
+    """Layers without padding, where the model allows it."""
+    return unpadded(model, form.collate(mixed(rows)).inputs if rows else None)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,15 @@ import torch
 from torch import nn
 
 from joyul.contracts import Form, ParameterGroup, Row, Step
-from joyul.engine.batches import TOKEN_BUDGET, cut, per_epoch, updates
+from joyul.engine.accumulate import Pieces, accumulate
+from joyul.engine.batches import mixed, per_epoch, updates
 from joyul.engine.course import Course
-from joyul.engine.device import accelerator, device, memory
-from joyul.engine.finite import NonFiniteLoss, require_finite
+from joyul.engine.device import memory
+from joyul.engine.dropout import quick_dropout, reseed
+from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.freeze import move_only, training_mode
 from joyul.engine.optimise import optimizer, scheduler
+from joyul.engine.unpad import unpadded
 from joyul.errors import listing
 
 Evaluate = Callable[[], Mapping[str, float]]
@@ -68,35 +71,38 @@ def train(
     if course.pending is not None and evaluate is not None:
         yield replace(course.evaluated(evaluate), seconds=time.perf_counter() - ended)
         ended = time.perf_counter()
-    for done, (chosen, closes_epoch) in enumerate(_schedule(rows, plan, total, course.done), start=course.done):
-        torch.manual_seed(_dropout_seed(plan, done))
+    with unpadded(model, form.collate(mixed(rows)).inputs) as lean, quick_dropout(model):
+        pieces = Pieces(plan.micro_batch, padded=not lean)
         training_mode(model)
-        rate = float(rates.get_last_lr()[0])
-        loss, norm = _update(model, form, chosen, groups, plan, adam)
-        rates.step()
-        step = Step(
-            step=plan.first_step + done, stage=plan.stage, method=plan.method, kind="update", rows=len(chosen),
-            tokens=sum(row.length for row in chosen), seconds=0.0, memory=memory(), loss=loss, epoch=(done + 1) / each,
-            learning_rate=rate, gradient_norm=norm,
-        )  # fmt: skip
-        course.done = done + 1
-        if evaluate is not None and (closes_epoch or done + 1 == total):
-            course.pending = step
-            step = course.evaluated(evaluate)
-        now = time.perf_counter()
-        yield replace(step, seconds=now - ended)
-        ended = now
+        for chosen, closes_epoch in _schedule(rows, plan, total, course.done):
+            if not model.training:  # it was evaluated in between
+                training_mode(model)
+            step = _update(model, form, chosen, groups, plan, pieces, adam, float(rates.get_last_lr()[0]), course.done)
+            rates.step()
+            course.done += 1
+            step = replace(step, epoch=course.done / each)
+            if evaluate is not None and (closes_epoch or course.done == total):
+                course.pending = step
+                step = course.evaluated(evaluate)
+            now = time.perf_counter()
+            yield replace(step, seconds=now - ended)
+            ended = now
 
 
 def _update(
-    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, adam: torch.optim.Optimizer
-) -> tuple[float, float]:
-    """One update on `rows`: its loss, and the length of its gradient before clipping."""
-    loss = _accumulate(model, form, rows, plan)
+    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, pieces: Pieces,
+    adam: torch.optim.Optimizer, rate: float, done: int,
+) -> Step:  # fmt: skip
+    """One update on `rows`, behind `done` others; its gradient norm is the length before clipping."""
+    reseed(_dropout_seed(plan, done))
+    loss = accumulate(model, form, rows, pieces, plan.precision, plan.label_smoothing)
     norm = _clip([parameter for group in groups for parameter in group.parameters.values()], plan.clip, rows)
     adam.step()
     adam.zero_grad(set_to_none=True)
-    return loss, norm
+    return Step(
+        step=plan.first_step + done, stage=plan.stage, method=plan.method, kind="update", rows=len(rows),
+        tokens=sum(row.length for row in rows), seconds=0.0, memory=memory(), loss=loss, learning_rate=rate, gradient_norm=norm,
+    )  # fmt: skip
 
 
 def _schedule(rows: Sequence[Row], plan: Plan, total: int, done: int = 0) -> Iterator[tuple[list[Row], bool]]:
@@ -112,21 +118,6 @@ def _schedule(rows: Sequence[Row], plan: Plan, total: int, done: int = 0) -> Ite
 def _dropout_seed(plan: Plan, done: int) -> int:
     """Dropout is a function of (seed, stage, update) alone, so that no generator state has to be kept to go on."""
     return int(np.random.SeedSequence((plan.seed, plan.stage, done)).generate_state(1)[0])
-
-
-def _accumulate(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> float:
-    """Gradients of the mean loss over the update, added up over its micro-batches; the loss as a number."""
-    total = sum(row.weight * row.units for row in rows)
-    summed = 0.0
-    for piece in cut(rows, TOKEN_BUDGET[device().type], plan.micro_batch):
-        with torch.autocast(device().type, torch.bfloat16, enabled=plan.precision == "bf16"):
-            losses = form.losses(model, form.collate(piece), plan.label_smoothing)
-        weights = torch.tensor([row.weight for row in piece], device=losses.device)
-        require_finite(losses, piece)
-        loss = (losses.float() * weights).sum() / total
-        accelerator().backward(loss)
-        summed += loss.item()
-    return summed
 
 
 def _clip(parameters: Sequence[nn.Parameter], longest: float, rows: Sequence[Row]) -> float:

@@ -290,7 +290,12 @@ ENGLISH = {
     "prompts_equal": "two labels have the same prompt {prompt!r}: give them different words.",
     # engine
     "tokenising": "tokenising",
+    "capturing": "computing what stays frozen, once",
     "predicting": "predicting",
+    "out_of_memory": "Memory is full even with one row at a time: {row} has {tokens} tokens. Lower max_length, choose a smaller base, or train less of it (method=head, method=lora).",
+    "trunk": "The lower {layers} of {of} layers stay as they are: computed once for each row and kept ({size} MB).",
+    "trunk_too_large": "The states of the frozen layers ({size} GB) do not fit on the disk of {folder}: they are computed again in every epoch.",
+    "trunk_not_kept": "The states of the frozen layers cannot be kept in {folder} ({reason}): they are computed again in every epoch.",
     "loss_not_finite": "the loss is not finite in rows {rows}. Lower learning_rate, or look at these rows.",
     "gradient_not_finite": (
         "the gradient is not finite in an update with rows {rows}. Lower learning_rate, or look at these "

@@ -242,7 +242,12 @@ KOREAN = {
     "prompts_equal": "두 라벨의 문장이 {prompt!r}(으)로 같습니다. 서로 다른 말을 주세요.",
     # engine
     "tokenising": "토큰화",
+    "capturing": "고정된 층을 한 번만 계산",
     "predicting": "예측",
+    "out_of_memory": "한 행씩 계산해도 메모리가 모자랍니다: {row}에 토큰이 {tokens}개 있습니다. max_length를 줄이거나, 더 작은 모델을 고르거나, 일부만 학습하세요 (method=head, method=lora).",
+    "trunk": "아래쪽 {layers}개 층(전체 {of}개)은 그대로이므로, 행마다 한 번만 계산해 두고 씁니다 ({size} MB).",
+    "trunk_too_large": "고정된 층의 상태({size} GB)를 {folder}의 디스크에 둘 수 없어, 에폭마다 다시 계산합니다.",
+    "trunk_not_kept": "고정된 층의 상태를 {folder}에 둘 수 없어({reason}), 에폭마다 다시 계산합니다.",
     "loss_not_finite": "손실이 유한하지 않은 행: {rows}. learning_rate를 낮추거나 이 행들을 살펴보세요.",
     "gradient_not_finite": "그래디언트가 유한하지 않은 갱신의 행: {rows}. learning_rate를 낮추거나 이 행들을 살펴보세요.",
     "rows_without_answer": "모델이 {count}개 행에 수를 내지 못해 답이 없습니다: {rows}.",

@@ -14,9 +14,10 @@ from joyul.engine.best import Best
 from joyul.engine.checkpoint import Checkpoint
 from joyul.engine.course import Course
 from joyul.engine.evaluate import validator
-from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.loop import Plan, train
 from joyul.engine.saver import Saver
+from joyul.engine.trunk import Stores, frozen_trunk
+from joyul.engine.vocabulary import compact_vocabulary
 from joyul.errors import DoesNotFit
 from joyul.methods.choose import choose, winner
 from joyul.methods.standing import Standing, put_back
@@ -47,6 +48,7 @@ class Data:
 
     train: Sequence[Example] = ()
     valid: Sequence[Example] = ()
+    stores: Stores = field(default_factory=Stores, repr=False)
     _tokens: dict[str, list[Row]] = field(default_factory=dict, repr=False)
 
     def rows(self, split: Literal["train", "valid"], form: Form, notes: Notes) -> list[Row]:
@@ -143,25 +145,23 @@ def _train(
         weights = form.setting.task.weights([row.target for row in rows])
         rows = [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
     valid = data.rows("valid", form, notes)
-    best = Best(groups, form.setting.task.metric, patience)
-    # what training never computed at once, evaluation does not either
-    most = min(plan.micro_batch or plan.batch_size, plan.batch_size)
-    evaluate = interruptible(validator(tuned.model, form, valid, most)) if valid else None
-    course = put_back(begun, tuned.model, groups, best) if begun else Course(tuned.model, groups)
-    saver.begin(Standing(tuned.model, groups, plan, tuned.chosen, course, best, saver.changed))
-    try:
-        with saver.guarding():
-            for step in whole(train(tuned.model, form, rows, groups, plan, evaluate, course)) if not best.over else ():
-                stop = best.read(step)
-                yield step
-                saver.after(step)
-                if stop:
-                    break
-            saver.end()
-    except NonFiniteLoss:
-        best.restore()  # what was good is kept
-        raise
-    best.restore()
+    with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
+        best = Best(moving, form.setting.task.metric, patience)
+        course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
+        saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, course, best, saver.changed))
+        trunk = frozen_trunk(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
+        try:
+            with saver.guarding(), trunk as (spliced, kept, held_out):
+                evaluate = interruptible(validator(tuned.model, spliced, held_out, plan.micro_batch)) if held_out else None
+                for step in whole(train(tuned.model, spliced, kept, moving, plan, evaluate, course)) if not best.over else ():
+                    stop = best.read(step)
+                    yield step
+                    saver.after(step)
+                    if stop:
+                        break
+                saver.end()
+        finally:
+            best.restore()  # after a loss that is no number too: what was good is kept
 
 
 def encode(form: Form, examples: Sequence[Example], notes: Notes) -> list[Row]:

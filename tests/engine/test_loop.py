@@ -171,9 +171,9 @@ class Spy:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.form, name)
 
-    def collate(self, rows: Sequence[Row]) -> Batch:
-        self.seen += [row.id for row in rows]
-        return self.form.collate(rows)
+    def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        self.seen += [row.id for row in batch.rows]
+        return self.form.losses(model, batch, label_smoothing)
 
 
 def test_seconds_add_up_and_validation_closes_each_epoch(base: str, form: Default, encoded: list[Row]) -> None:

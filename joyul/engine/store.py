@@ -1,0 +1,46 @@
+"""States of rows in an unnamed file: as many as the disk holds, in no more memory than one batch; gone with the process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+
+class Store:
+    """Tensors of shape (tokens, width), one for each row, by the row's id. `folder`: where the file lies."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with the store
+        self._places: dict[str, tuple[int, int]] = {}  # first byte and bytes
+        self._end = 0
+        self._dtype, self._width = torch.float32, 0
+
+    def __contains__(self, row: str) -> bool:
+        return row in self._places
+
+    @property
+    def bytes(self) -> int:
+        """What it takes on the disk."""
+        return self._end
+
+    def add(self, row: str, states: Tensor) -> None:
+        """Keep the states of a row. Raises OSError when the disk is full."""
+        self._dtype, self._width = states.dtype, states.shape[-1]
+        data = states.detach().contiguous().cpu().view(torch.uint8).numpy().tobytes()
+        self._file.write(data)
+        self._places[row] = (self._end, len(data))
+        self._end += len(data)
+
+    def read(self, rows: Sequence[str]) -> Tensor:
+        """The states of `rows`, one after the other: shape (tokens of all, width)."""
+        places = [self._places[row] for row in rows]
+        buffer = bytearray(sum(size for _, size in places))
+        filled = 0
+        for start, size in places:
+            filled += os.preadv(self._file.fileno(), [memoryview(buffer)[filled : filled + size]], start)
+        return torch.frombuffer(buffer, dtype=self._dtype).view(-1, self._width)

@@ -1,0 +1,287 @@
+"""What is frozen is computed once: the states that enter the lowest moving layer are kept for each row.
+
+Below that layer nothing changes during a stage and nothing is dropped out, so every later epoch starts from the stored states:
+the layers below pass their input through, and the stored states are put in its place before the lowest moving layer. Where only
+a head moves and reads one token of a row, that token alone is kept and the head is all that runs. Which layers those are follows
+from the parameters that move; that the splice answers like the whole model is tried on a few rows before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from joyul.bases.anatomy import depths, inner, layer_list, width
+from joyul.contracts import Batch, Form, ParameterGroup, Row
+from joyul.engine.attention import Current
+from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
+from joyul.engine.device import device
+from joyul.engine.store import Store
+from joyul.engine.unpad import outputs, owner_of, unpadded
+from joyul.errors import BaseModelError
+from joyul.notes import Notes
+
+TOLERANCE = 1e-5  # of the largest output, fp32
+DISK_SHARE = 0.5  # of what is free
+
+
+Read = Literal["all", "first", "last"]
+TOKENS: dict[Read, slice] = {"all": slice(None), "first": slice(1), "last": slice(-1, None)}
+
+
+@dataclass
+class Stores:
+    """The stores of a run, or of all runs of a comparison, by what is frozen and how it was computed."""
+
+    folder: Path | None = None
+    kept: dict[tuple[str, int, str, Read], Store] = field(default_factory=dict)
+
+    def of(self, key: tuple[str, int, str, Read]) -> Store:
+        """The store of (digest of what is frozen, layers, precision, tokens kept), made where there is none."""
+        if key not in self.kept:
+            self.kept[key] = Store(self.folder)
+        return self.kept[key]
+
+
+class _Captured(Exception):
+    def __init__(self, states: Tensor) -> None:
+        self.states = states
+
+
+class Spliced:
+    """A Form whose batches the trunk knows: what it collates is what the stored states are put in for."""
+
+    def __init__(self, form: Form, trunk: Trunk) -> None:
+        self._form, self._trunk = form, trunk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._form, name)
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """As the Form itself."""
+        self._trunk.batch = self._form.collate(rows)
+        return self._trunk.batch
+
+
+class Trunk:
+    """The frozen layers of one stage: layers 0 to `height` - 1 are skipped where the states of a row are in `store`."""
+
+    def __init__(self, model: nn.Module, height: int) -> None:
+        self.base = inner(model)
+        self.layers = layer_list(self.base)
+        self.owner = owner_of(self.base, self.layers)
+        self.height = height
+        self.stores: dict[str, Store] = {}  # where the states of a row are, by its id
+        self.batch: Batch | None = None
+        self._on = False
+        self._returned = 0  # how many values a layer returns as a tuple; 0: the states alone
+
+    @contextmanager
+    def spliced(self) -> Iterator[None]:
+        """While open, a pass over the batch collated last starts from the stored states."""
+        skipped = self.layers[: self.height]
+        for number, layer in enumerate(skipped):
+            layer.forward = self._passing(layer, number)
+        hooks = [self.owner.register_forward_pre_hook(self._begin, with_kwargs=True)]
+        if self.height < len(self.layers):
+            hooks.append(self.layers[self.height].register_forward_pre_hook(self._put_in, with_kwargs=True))
+        try:
+            yield
+        finally:
+            for layer in skipped:
+                del layer.forward
+            for hook in hooks:
+                hook.remove()
+
+    def _begin(self, owner: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A pass is spliced when it is over the collated batch itself (label prompts, for one, are not)."""
+        given = kwargs.get("input_ids", args[0] if args else None)
+        batch = self.batch
+        mine = batch is not None and given is batch.inputs.get("input_ids")
+        self._on = batch is not None and mine and all(row.id in self.stores for row in batch.rows)
+
+    def _passing(self, layer: nn.Module, number: int):  # type: ignore[no-untyped-def]
+        plain = layer.forward
+        last = number == len(self.layers) - 1
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            if not self._on:
+                return plain(*args, **kwargs)
+            states = self._states() if last else (args[0] if args else kwargs["hidden_states"])
+            return (states, *[None] * (self._returned - 1)) if self._returned else states
+
+        return forward
+
+    def _put_in(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
+        if not self._on:
+            return None
+        if args:
+            return (self._states(), *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": self._states()}
+
+    def _states(self) -> Tensor:
+        """The stored states of the batch: one line where layers see no padding, else padded with zeros on the right."""
+        assert self.batch is not None
+        ids = [row.id for row in self.batch.rows]
+        line = self.stores[ids[0]].read(ids).to(device())
+        if Current.layout is not None:
+            return line.unsqueeze(0)
+        lengths = [row.length for row in self.batch.rows]
+        return nn.utils.rnn.pad_sequence(list(torch.split(line, lengths)), batch_first=True)
+
+    def _note_returned(self, layer: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        self._returned = len(output) if isinstance(output, tuple) else 0
+
+    def capture(self, form: Form, rows: Sequence[Row], store: Store, precision: str, read: Read, notes: Notes) -> None:
+        """Compute the states of the rows that `store` lacks, in pieces that depend on the rows alone; know where all are."""
+        missing = [row for row in rows if row.id not in store]
+        pieces = cut(missing, TOKEN_BUDGET[device().type])
+        for piece in notes.track(pieces, "capturing", len(pieces)):
+            batch = form.collate(piece)
+            with torch.no_grad(), torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
+                states = self._entering(batch)
+            for row, found in zip(piece, states, strict=True):
+                store.add(row.id, found[TOKENS[read]])
+        self.stores |= {row.id: store for row in rows}
+
+    def _entering(self, batch: Batch) -> Sequence[Tensor]:
+        """What enters the lowest moving layer, for each row without its padding: shape (tokens, width) each."""
+        nn.Module.eval(self.base)
+        if self.height < len(self.layers):
+            hook = self.layers[self.height].register_forward_pre_hook(_carry_out_input, with_kwargs=True)
+        else:
+            hook = self.layers[-1].register_forward_hook(_carry_out_output, prepend=True)
+        shape = self.layers[0].register_forward_hook(self._note_returned, prepend=True)
+        try:
+            self.owner(**batch.inputs)
+        except _Captured as captured:
+            states = captured.states
+        finally:
+            hook.remove()
+            shape.remove()
+        lengths = [row.length for row in batch.rows]
+        if Current.layout is not None:
+            return torch.split(states.squeeze(0), lengths)
+        return [row[:length] for row, length in zip(states, lengths, strict=True)]
+
+
+def _carry_out_input(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    raise _Captured(args[0] if args else kwargs["hidden_states"])
+
+
+def _carry_out_output(layer: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    raise _Captured(output[0] if isinstance(output, tuple) else output)
+
+
+def shortened(row: Row, read: Read) -> Row:
+    """The row as the head sees it: all of its tokens, or the only one that is read."""
+    return row if read == "all" else replace(row, tokens={name: values[TOKENS[read]] for name, values in row.tokens.items()})
+
+
+@contextmanager
+def frozen_trunk(
+    model: nn.Module, form: Form, groups: Sequence[ParameterGroup], train: Sequence[Row], valid: Sequence[Row],
+    precision: str, stores: Stores, notes: Notes,
+) -> Iterator[tuple[Form, Sequence[Row], Sequence[Row]]]:  # fmt: skip
+    """While open, passes over `train` and `valid` skip what is frozen; yields the Form and the rows to pass instead.
+
+    States of `train` are computed in `precision`, those of `valid` in fp32, as evaluation is. Nothing changes where a part below
+    the layers moves, where the model does not answer the same when spliced, or where the disk has no room.
+    """
+    height = frozen_layers(model, groups)
+    trunk = Trunk(model, height) if height else None
+    read = _read(model, form, trunk, mixed(train)) if trunk else None
+    if trunk is None or read is None or not _captured(trunk, form, train, valid, precision, read, stores, notes):
+        yield form, train, valid
+        return
+    with trunk.spliced():
+        yield Spliced(form, trunk), [shortened(row, read) for row in train], [shortened(row, read) for row in valid]  # type: ignore[misc]
+
+
+def frozen_layers(model: nn.Module, groups: Sequence[ParameterGroup]) -> int:
+    """How many layers lie below everything that moves; 0 where something moves outside of layers and head, or is not known."""
+    base = inner(model)
+    moving = {id(parameter) for group in groups for parameter in group.parameters.values()}
+    try:
+        known = depths(model)
+        count = len(layer_list(base))
+    except BaseModelError:
+        return 0
+    if base.config.is_encoder_decoder or not moving <= {id(parameter) for parameter in base.parameters()}:
+        return 0
+    lowest = min(known[name] for name, parameter in base.named_parameters() if id(parameter) in moving)
+    return min(max(0, lowest - 1), count)
+
+
+def _read(model: nn.Module, form: Form, trunk: Trunk, rows: Sequence[Row]) -> Read | None:
+    """Which tokens of the states have to be kept for the same answers on `rows`; None when not even all of them do."""
+    tried: tuple[Read, ...] = ("all",)
+    if trunk.height == len(trunk.layers) and len({row.length for row in rows}) > 1:
+        tried = ("first", "last", "all")
+    spliced = Spliced(form, trunk)
+    batch = form.collate(rows)
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    with unpadded(model, batch.inputs), torch.no_grad():
+        plain = outputs(model(**batch.inputs), batch.inputs)
+        try:
+            return next((read for read in tried if _answers(model, trunk, spliced, rows, read, plain)), None)
+        finally:
+            trunk.stores = {}
+            for module, mode in modes.items():
+                module.training = mode
+
+
+def _answers(model: nn.Module, trunk: Trunk, form: Spliced, rows: Sequence[Row], read: Read, plain: Tensor) -> bool:
+    """Whether the model says the same from stored states."""
+    trunk.stores = {}
+    try:
+        trunk.capture(form, rows, Store(), "fp32", read, Notes())  # type: ignore[arg-type]
+        with trunk.spliced():
+            batch = form.collate([shortened(row, read) for row in rows])
+            found = outputs(model(**batch.inputs), batch.inputs)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+        return False
+    return found.shape == plain.shape and float((found - plain).abs().max()) <= TOLERANCE * float(plain.abs().max())
+
+
+def _captured(
+    trunk: Trunk, form: Form, train: Sequence[Row], valid: Sequence[Row], precision: str, read: Read, stores: Stores, notes: Notes
+) -> bool:  # fmt: skip
+    """Fill the stores; False where the disk has no room for them."""
+    tokens = sum(row.length if read == "all" else 1 for row in (*train, *valid))
+    size = 4 * tokens * width(trunk.base)
+    folder = stores.folder or Path(tempfile.gettempdir())
+    if size > DISK_SHARE * shutil.disk_usage(folder).free:
+        notes.warn("trunk_too_large", size=f"{size / 2**30:.1f}", folder=str(folder))
+        return False
+    frozen = _digest(trunk, form)
+    try:
+        with unpadded(trunk.base, form.collate(mixed(train)).inputs):
+            for rows, kind in ((train, precision), (valid, "fp32")):
+                trunk.capture(form, rows, stores.of((frozen, trunk.height, kind, read)), kind, read, notes)
+    except OSError as error:
+        notes.warn("trunk_not_kept", folder=str(folder), reason=error.strerror or str(error))
+        return False
+    notes.say("trunk", layers=trunk.height, of=len(trunk.layers), size=f"{size / 2**20:.0f}")
+    return True
+
+
+def _digest(trunk: Trunk, form: Form) -> str:
+    """Of all that the states depend on beside the row: frozen weights, and how rows become tokens."""
+    setting = form.setting
+    found = hashlib.blake2b(repr((form.name, form.spec(), setting.max_length, setting.tokenizer.name_or_path)).encode())
+    known = depths(trunk.base)
+    for name, parameter in trunk.base.named_parameters():
+        if known[name] <= trunk.height:
+            found.update(name.encode() + parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -1,0 +1,254 @@
+"""Every shortcut against the plain computation, on every text architecture: outputs and gradients in fp64, and what breaks them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from joyul.bases.anatomy import depths, inner
+from joyul.bases.load import load_model, open_base
+from joyul.contracts import Example, ParameterGroup, Row, Setting
+from joyul.engine import attention, unpad
+from joyul.engine.accumulate import Pieces, accumulate
+from joyul.engine.freeze import move_only
+from joyul.engine.trunk import Stores, frozen_layers, frozen_trunk
+from joyul.engine.unpad import unpadded
+from joyul.engine.vocabulary import CompactEmbedding, compact_vocabulary
+from joyul.forms.default import Default
+from joyul.notes import Notes
+from joyul.tasks.classify import Classify
+from tests import tiny
+
+LABELS = ("no", "yes")
+LAYERS = 3
+COUNTS = {"distilbert": "n_layers", "gpt2": "n_layer"}
+UNPADDED = ("bert", "roberta", "xlm-roberta", "electra", "distilbert", "modernbert", "gpt2", "llama", "mistral", "qwen3", "gemma", "opt")
+SPLICED = (*UNPADDED, "deberta-v2")
+PLAIN = {"deberta-v2": "attention of its own", "albert": "one layer computed several times"}
+TOLERANCE = 1e-9
+LOOSER = {"gemma": 1e-6}  # its norms compute in fp32 whatever the model's precision
+
+
+class Case:
+    """A tiny random model in fp64 with rows of lengths 3 to 20."""
+
+    def __init__(self, folder: Path, architecture: str) -> None:
+        tiny.save(folder, architecture, "AutoModel", **{COUNTS.get(architecture, "num_hidden_layers"): LAYERS})
+        files = open_base(str(folder))
+        task = Classify(LABELS)
+        self.form = Default(Setting(task, files.tokenizer, files.architecture, 40))
+        texts = [" ".join(tiny.TEXTS[n % 16].split() * (1 + n % 3)) for n in range(24)]
+        self.rows = self.form.encode([Example(f"r:{n}", {"text": text}, LABELS[n % 2]) for n, text in enumerate(texts)])
+        self.model = load_model(files, self.form.auto_class, LABELS, seed=1, dropout=0.0).double()
+
+    def groups(self, lowest: int) -> list[ParameterGroup]:
+        """All parameters from this depth upwards (0: every one)."""
+        known = depths(self.model) if lowest else {}
+        return [ParameterGroup("g", {n: p for n, p in inner(self.model).named_parameters() if known.get(n, 0) >= lowest})]
+
+    def gradients(self, groups: list[ParameterGroup], rows: list[Row], form: Any = None, most: int | None = None) -> dict[str, Tensor]:
+        move_only(self.model, groups)
+        self.model.train()
+        accumulate(self.model, form or self.form, rows, Pieces(most))
+        return {n: p.grad.clone() for n, p in self.model.named_parameters() if p.grad is not None}
+
+
+@pytest.fixture(params=sorted({*SPLICED, *PLAIN}))
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    return Case(tmp_path / "base", request.param)
+
+
+@pytest.fixture
+def bert(tmp_path: Path) -> Case:
+    return Case(tmp_path / "base", "bert")
+
+
+def distance(first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
+    """The largest difference of a tensor, as a share of its norm (of the largest norm, for those that are zero but for rounding)."""
+    assert first.keys() == second.keys()
+    assert first
+    scale = max(float(value.norm()) for value in first.values())
+    return max(float((first[n] - second[n]).norm()) / max(float(first[n].norm()), 1e-6 * scale) for n in first)
+
+
+def name_of(case: Case) -> str:
+    return str(case.model.config.model_type)
+
+
+def test_layers_without_padding_give_the_same_gradients(case: Case) -> None:
+    plain = case.gradients(case.groups(0), case.rows)
+    with unpadded(case.model, case.form.collate(case.rows[:4]).inputs) as lean:
+        assert lean is (name_of(case) in UNPADDED)
+        assert distance(plain, case.gradients(case.groups(0), case.rows)) < LOOSER.get(name_of(case), TOLERANCE)
+    assert attention.Current.layout is None
+    assert case.model.config._attn_implementation != attention.NAME
+
+
+def test_the_comparison_notices_a_broken_layout(bert: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The positive control: rows that attend to their neighbours are found out, and the model is left alone."""
+
+    def one_block(lengths: list[int], longest: int, index: Tensor, padded_right: bool) -> list[attention.Block]:
+        count = int(index.numel())
+        return [attention.Block(0, 1, count, 0, count, torch.arange(count))]
+
+    monkeypatch.setattr(attention, "_blocks", one_block)
+    monkeypatch.setattr(attention, "_bias", lambda *arguments: None)
+    with unpadded(bert.model, bert.form.collate(bert.rows[:4]).inputs) as lean:
+        assert not lean
+
+
+@pytest.mark.parametrize("height", [1, 2, 3])
+def test_stored_states_give_the_same_gradients(case: Case, height: int) -> None:
+    if name_of(case) not in SPLICED:
+        assert frozen_layers(case.model, [ParameterGroup("head", dict(list(case.model.named_parameters())[-1:]))]) == 0
+        return
+    groups = case.groups(height + 1)
+    plain = case.gradients(groups, case.rows)
+    notes = Notes()
+    with frozen_trunk(case.model, case.form, groups, case.rows[:20], case.rows[20:], "fp32", Stores(), notes) as (form, rows, more):
+        assert notes.kept
+        assert form is not case.form
+        with counted(case.model) as ran:
+            spliced = case.gradients(groups, [*rows, *more], form)
+        assert [count > 0 for count in ran] == [False] * height + [True] * (LAYERS - height)
+    limit = LOOSER.get(name_of(case), TOLERANCE)
+    assert distance(plain, spliced) < limit
+    assert distance(plain, case.gradients(groups, case.rows)) < limit  # everything is as it was
+
+
+@contextmanager
+def counted(model: nn.Module) -> Iterator[list[int]]:
+    """How often each layer ran."""
+    from joyul.bases.anatomy import layer_list
+
+    ran = [0] * LAYERS
+    with ExitStack() as stack:
+        for number, layer in enumerate(layer_list(model)):
+            part = next(module for name, module in layer.named_modules() if isinstance(module, nn.Linear) or "Conv1D" in type(module).__name__)
+
+            def count(*_: Any, place: int = number) -> None:
+                ran[place] += 1
+
+            stack.callback(part.register_forward_hook(count).remove)
+        yield ran
+
+
+def test_a_trunk_that_answers_otherwise_is_not_used(bert: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    from joyul.engine.store import Store
+
+    whole = Store.read
+    monkeypatch.setattr(Store, "read", lambda store, rows: whole(store, rows).roll(1, 0))
+    groups = bert.groups(2)
+    with frozen_trunk(bert.model, bert.form, groups, bert.rows, (), "fp32", Stores(), Notes()) as (form, _, _):
+        assert form is bert.form
+
+
+def test_states_are_computed_again_when_a_frozen_weight_changes(bert: Case) -> None:
+    stores, groups = Stores(), bert.groups(3)
+    for _ in range(2):
+        with frozen_trunk(bert.model, bert.form, groups, bert.rows, (), "fp32", stores, Notes()):
+            assert len(stores.kept) == 1
+    with torch.no_grad():
+        next(bert.model.parameters()).add_(0.1)
+    with frozen_trunk(bert.model, bert.form, groups, bert.rows, (), "fp32", stores, Notes()):
+        assert len(stores.kept) == 2
+
+
+def test_a_head_that_reads_one_token_keeps_one_token(bert: Case) -> None:
+    stores = Stores()
+    with frozen_trunk(bert.model, bert.form, bert.groups(LAYERS + 1), bert.rows, (), "fp32", stores, Notes()) as (_, rows, _):
+        assert {row.length for row in rows} == {1}
+    (store,) = stores.kept.values()
+    assert store.bytes == len(bert.rows) * tiny.WIDTH * 8
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 23])
+def test_micro_batches_of_every_size_give_the_same_gradient(bert: Case, most: int) -> None:
+    plain = bert.gradients(bert.groups(0), bert.rows)
+    assert distance(plain, bert.gradients(bert.groups(0), bert.rows, most=most)) < TOLERANCE
+
+
+@pytest.mark.parametrize("where", ["forward", "backward"])
+def test_out_of_memory_splits_the_update_and_keeps_its_sum(bert: Case, where: str) -> None:
+    plain = bert.gradients(bert.groups(0), bert.rows)
+    bert.model.zero_grad()
+    failures = [RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError("full"), MemoryError()]
+
+    def fail(*_: Any) -> None:
+        if failures:
+            raise failures.pop()
+
+    part = bert.model.bert.encoder.layer[0]  # in backward the layers above it have their gradients already
+    handle = part.register_forward_hook(fail) if where == "forward" else part.register_full_backward_hook(fail)
+    pieces = Pieces()
+    accumulate(bert.model, bert.form, bert.rows, pieces)
+    handle.remove()
+    assert not failures
+    assert pieces.most == 3  # 24, 12, 6, 3
+    assert distance(plain, {n: p.grad for n, p in bert.model.named_parameters() if p.grad is not None}) < TOLERANCE
+
+
+def test_a_row_that_does_not_fit_is_named(bert: Case) -> None:
+    from joyul.errors import RunError
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    bert.model.bert.register_forward_hook(fail)
+    with pytest.raises(RunError, match=r"r:\d+"):
+        accumulate(bert.model, bert.form, bert.rows, Pieces())
+    bert.model.bert._forward_hooks.clear()
+    bert.model.bert.register_forward_hook(lambda *_: (_ for _ in ()).throw(RuntimeError("another error")))
+    with pytest.raises(RuntimeError, match="another error"):
+        accumulate(bert.model, bert.form, bert.rows, Pieces())
+
+
+def test_a_compact_vocabulary_trains_to_the_same_table(bert: Case) -> None:
+    """Ten updates of AdamW with decay: rows that occur, rows that do not, and the padding row."""
+    import copy
+
+    rows = bert.rows[:6]  # few words
+    tables = []
+    for compact in (False, True):
+        model = copy.deepcopy(bert.model)
+        groups: Any = [ParameterGroup("all", dict(model.named_parameters()))]
+        with compact_vocabulary(model, groups, rows if compact else bert.rows) as moving:
+            assert isinstance(model.get_input_embeddings(), CompactEmbedding) is compact
+            move_only(model, moving)
+            adam = torch.optim.AdamW([p for group in moving for p in group.parameters.values()], lr=1e-2, weight_decay=0.1)
+            for _ in range(10):
+                accumulate(model, bert.form, rows, Pieces())
+                adam.step()
+                adam.zero_grad()
+            outside = bert.form.collate(bert.rows[6:12]).inputs  # words that never occurred in training
+            with torch.no_grad():
+                answers = model(**outside).logits
+        assert torch.equal(answers, model(**outside).logits) or not compact
+        tables.append({**dict(model.named_parameters()), "answers": answers})
+    assert distance(*tables) < TOLERANCE
+    assert not torch.equal(tables[0]["bert.embeddings.word_embeddings.weight"], bert.model.get_input_embeddings().weight)
+
+
+def test_a_shared_table_is_not_compacted(tmp_path: Path) -> None:
+    """GPT-2's table is its output layer too: every row of it has a gradient."""
+    tiny.save(tmp_path / "base", "gpt2", "AutoModelForCausalLM")
+    model: Any = load_model(open_base(str(tmp_path / "base")), "AutoModelForCausalLM")
+    groups = [ParameterGroup("all", dict(model.named_parameters()))]
+    with compact_vocabulary(model, groups, [Row("r:1", {"input_ids": [5, 6]})]) as moving:
+        assert moving is groups
+
+
+def test_the_answer_about_a_model_is_kept(bert: Case) -> None:
+    example = bert.form.collate(bert.rows[:4]).inputs
+    with unpadded(bert.model, example) as lean:
+        assert lean
+        with unpadded(bert.model) as again:  # inside, as evaluation does
+            assert again
+        assert attention.Current.owner is not None
+    assert unpad.FITS[inner(bert.model)] is True
