@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from joyul import artifact
 from joyul.bases.anatomy import parameter_count
+from joyul.bases.facts import report_cut
 from joyul.contracts import Example, Method, Prediction, Step, Task
 from joyul.engine import checkpoint, device
 from joyul.engine.diagnose import diagnose
@@ -80,6 +81,8 @@ def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], fl
     for name, examples in (("valid", run.data.valid), ("test", run.gathered.splits.test)):
         if examples:
             rows = encode(run.tuned.form, examples, notes)
+            if name == "test":  # read here for the first time
+                report_cut(rows, run.tuned.form.setting.max_length, notes)
             found[name] = evaluate(run.tuned.model, run.tuned.form, rows, notes, most)
             rows_seen += len(rows)
     return found, (time.perf_counter() - started) / rows_seen if rows_seen else None

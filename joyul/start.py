@@ -150,7 +150,8 @@ def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathe
     paired = gathered is not None and "text_pair" in gathered.columns.roles
     frame = setting.tokenizer.num_special_tokens_to_add(pair=paired)
     report_language(rows, frame, settings.base, notes, settings.allow_unknown)
-    report_cut(rows, setting.max_length, notes)
+    for part in (rows, data.rows("valid", tuned.form, notes)):
+        report_cut(part, setting.max_length, notes)
 
 
 def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes) -> None:

@@ -3,6 +3,7 @@ so that stdout holds results only."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -98,7 +99,7 @@ def show_run(folder: str, metrics: Mapping[str, Any]) -> None:
         messages.print(words("no_test_rows"))
     if metrics["diagnosis"]:
         messages.print(metrics["diagnosis"], soft_wrap=True)
-    messages.print(words("run_saved", folder=escape(folder)), soft_wrap=True)
+    messages.print(words("run_saved", folder=escape(folder), typed=escape(shlex.quote(folder))), soft_wrap=True)
 
 
 def show_scores(scores: Mapping[str, Any], rows: Mapping[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -51,6 +52,8 @@ def predict(call: Call) -> int:
     settings = resolve("predict", call.given).run
     if settings.out is not None and settings.data is None:
         raise UsageError("out_needs_data")
+    if settings.text is not None and settings.data is None:
+        raise UsageError("text_needs_data", folder=shlex.quote(folder), text=shlex.quote(settings.text))
     notes, artifact = TerminalNotes(), load(folder)
     if settings.data is not None:
         _at_most(1, call, "predict")
@@ -171,9 +174,10 @@ def _at_most(count: int, call: Call, verb: str) -> None:
 
 
 def _texts(call: Call) -> list[str]:
-    """The texts behind the run folder, or else the lines of standard input."""
+    """The texts behind the run folder, or else (`-` too) the lines of standard input."""
     try:
-        texts = call.positionals[1:] or [line.rstrip("\r\n") for line in sys.stdin]
+        given = call.positionals[1:]
+        texts = given if given not in ([], ["-"]) else [line.rstrip("\r\n") for line in sys.stdin]
         "".join(texts).encode("utf-8")  # bytes that were no text come from the shell as lone surrogates
     except UnicodeError as error:
         raise DataError("input_undecodable") from error

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from joyul.data.names import Names, folded
-from joyul.data.rules import RULES, SLOTS, Rule, Slot, is_label, rules_table, two_columns
+from joyul.data.rules import RULES, SLOTS, Rule, Slot, is_label, peek, rules_table, two_columns
 from joyul.data.table import Table
 from joyul.errors import DataError, listing
 
@@ -115,6 +115,8 @@ def _roles(task: str, table: Table, seen: Seen, named: Mapping[str, str], has_la
                 return roles
         if task == "classify" and not named and two_columns(table):
             label, text = sorted(table.columns, key=lambda column: not is_label(table, column))
+            if label in peek(table, label):
+                raise DataError("columns_no_header", where=table.name, found=label)
             return {"text": text, "target": label}
     missing = _fill(SLOTS[task][-1], seen, named)
     assert isinstance(missing, Slot)

@@ -43,6 +43,10 @@ BINARY_READERS: dict[str, Callable[[Path, Notes], Table]] = {
     ".arrow": read_arrow,
     ".xlsx": read_sheet,
 }
+SIGNATURES = {  # how files open that are no text; people rename them
+    b"PK\x03\x04": "zip or Excel (.xlsx)", b"\xd0\xcf\x11\xe0": "Excel (.xls)", b"PAR1": "Parquet",
+    b"%PDF": "PDF", b"\x1f\x8b": "gzip",
+}  # fmt: skip
 SUFFIXES = (*TEXT_READERS, *BINARY_READERS)
 
 
@@ -51,7 +55,10 @@ def read_file(path: Path, notes: Notes, encoding: str | None = None) -> Table:
     suffix = path.suffix.lower()
     if not path.stat().st_size:
         raise DataError("read_empty", where=path.name)
+    if not suffix:
+        raise DataError("read_no_suffix", where=path.name, allowed=SUFFIXES)
     if suffix in TEXT_READERS:
+        _refuse_other_kind(path)
         return TEXT_READERS[suffix](text_file(path, notes, encoding), notes)
     if suffix not in BINARY_READERS:
         raise DataError("read_suffix", where=path.name, found=suffix, allowed=SUFFIXES)
@@ -59,6 +66,15 @@ def read_file(path: Path, notes: Notes, encoding: str | None = None) -> Table:
         return BINARY_READERS[suffix](path, notes)
     except (OSError, ValueError, KeyError, BadZipFile) as error:  # pyarrow's and openpyxl's words for a broken file
         raise DataError("read_broken", where=path.name, reason=_first_line(error)) from error
+
+
+def _refuse_other_kind(path: Path) -> None:
+    """Refuse a file of bytes under the name of a text file."""
+    with path.open("rb") as stream:
+        opening = stream.read(max(map(len, SIGNATURES)))
+    for signature, kind in SIGNATURES.items():
+        if opening.startswith(signature):
+            raise DataError("read_other_kind", where=path.name, kind=kind)
 
 
 def missing(path: Path) -> DataError:

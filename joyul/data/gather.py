@@ -13,6 +13,7 @@ from joyul.data.label_file import join
 from joyul.data.labels import split_labels
 from joyul.data.read import Table, read
 from joyul.data.split import Splits, shares, split
+from joyul.errors import UsageError
 from joyul.notes import Notes
 from joyul.recipe.settings import RunSettings
 
@@ -52,6 +53,8 @@ def gather(settings: RunSettings, notes: Notes) -> Gathered:
         name: drop_unusable(Examples(table, columns.roles, as_is=as_is), notes, need_target=labelled)
         for name, table in tables.items()
     }
+    if labelled and columns.task == "classify":
+        _report_alike(sources["train"], notes)
     if not labelled:
         splits = Splits(sources["train"], None, None)
     else:
@@ -69,10 +72,28 @@ def _tables(settings: RunSettings, notes: Notes) -> dict[str, Table]:
     tables = read(settings.data, notes=notes, encoding=settings.encoding)
     for name, given in (("valid", settings.valid), ("test", settings.test)):
         if given is not None and not is_share(given):
+            _refuse_same(name, given, settings.data)
             tables[name] = read(given, notes=notes, encoding=settings.encoding)["train"]
         elif given is not None:
             tables.pop(name, None)  # a share of train was asked for, or none
     return tables
+
+
+def _refuse_same(setting: str, given: str, data: str) -> None:
+    """Refuse the training file as validation or test file."""
+    if Path(given).is_file() and Path(given).resolve() == Path(data).resolve():
+        raise UsageError("split_same_file", setting=setting, found=given)
+
+
+def _report_alike(examples: Examples, notes: Notes) -> None:
+    """Warn of labels that only case or white space tells apart."""
+    alike: dict[str, set[str]] = {}
+    for target in examples.targets:
+        if isinstance(target, str):
+            alike.setdefault(target.strip().casefold(), set()).add(target)
+    for labels in alike.values():
+        if len(labels) > 1:
+            notes.warn("labels_alike", labels=", ".join(map(repr, sorted(labels))))
 
 
 def is_share(given: str) -> bool:

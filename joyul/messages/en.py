@@ -6,6 +6,8 @@ ENGLISH = {
     "reading": "Reading",
     "read_missing": "this file does not exist.",
     "read_suffix": "{found!r} is not a kind of file that Joyul reads; it reads {allowed}.",
+    "read_no_suffix": "the name has no ending that says what kind of file this is. Give it one of {allowed}.",
+    "read_other_kind": "this is a {kind} file, whatever its name says. Give it its own ending, or save it as CSV in UTF-8.",
     "read_broken": "the file cannot be read as what its name says ({reason}).",
     "read_empty": "the file is empty.",
     "read_no_rows": "there is a header, or nothing, but no row of data.",
@@ -86,6 +88,10 @@ ENGLISH = {
     "labels_cell_twice": "{file}: a label stands twice in {count} rows; it counts once: {rows}.",
     "columns_none_usable": "no row can be used.",
     "columns_task": "{found!r} is not a task read from a table; those are {allowed}.",
+    "columns_no_header": (
+        "{found!r} stands in the first row and again below it, so the first row seems to be data. Put a row with the names of the "
+        "columns above it, such as text,label."
+    ),
     "columns_twice": "the column {column!r} is named twice.",
     # data: labels in a file of their own
     "labels_joined": "{file}: the labels of {count} rows ({label}) are joined by {key}.",
@@ -104,6 +110,8 @@ ENGLISH = {
     "labels_id_twice": "{key} {value!r} is that of {other} too, so nobody can tell which is labelled. Make it unique.",
     "labels_without_row": "{count} labels belong to no row of {files}, which have no such {key}: rows {rows}.",
     # data: splitting
+    "split_same_file": "{setting}={found} is the file of the training rows. Scores on rows that were learned say nothing: leave it out.",
+    "labels_alike": "the labels {labels} differ in case or white space only, and count as different labels.",
     "split_share": (
         "{setting}={found} is neither a file nor a share. Give a file, a number above 0 and at most 0.5, or none."
     ),
@@ -339,6 +347,7 @@ ENGLISH = {
     "out_in_use": "{found} already holds something. Take another name (out={free}), or remove it.",
     "file_exists": "{found} exists already and is kept. Take another out=, or add overwrite=yes.",
     "out_is_input": "{found} is the input itself, which is never written over. Take another out=.",
+    "text_needs_data": "text= names a column of data=. To predict a text, type it behind the run: joyul predict {folder} {text}",
     "out_needs_data": "out= takes the predictions of a file: give data=FILE too. Those of texts are printed.",
     "out_suffix": "out= must end in one of {allowed}, not {found!r}.",
     "not_a_run": "{found} is not a run folder (no recipe.yaml). Runs here: {allowed}.",
@@ -561,7 +570,7 @@ ENGLISH = {
     "line_search": "score {score}  {candidate}",
     "line_epoch": "epoch {epoch}: loss {loss}, validation loss {valid_loss}, {scores}",
     "no_test_rows": "No test rows: these are validation scores, by which the state was chosen.",
-    "run_saved": "Saved in {folder} (open report.html). Next:  joyul predict {folder} \"a text\"",
+    "run_saved": "Saved in {folder} (open report.html). Next:  joyul predict {typed} \"a text\"",
     "too_many_positionals": "{found!r} is one word too many for joyul {verb} here. Settings are key=value.",
     "run_folder_needed": "which result? joyul {verb} RUN ...",
     "eval_needs_data": "on which rows? joyul eval RUN data=FILE",

@@ -6,6 +6,8 @@ KOREAN = {
     "reading": "읽는 중",
     "read_missing": "파일이 없습니다.",
     "read_suffix": "{found!r} 파일은 읽지 못합니다. 읽을 수 있는 종류: {allowed}.",
+    "read_no_suffix": "이름에 파일의 종류를 알려 주는 확장자가 없습니다. 다음 가운데 하나를 붙이세요: {allowed}.",
+    "read_other_kind": "이름과 달리 {kind} 파일입니다. 맞는 확장자를 붙이거나 UTF-8 CSV로 저장하세요.",
     "read_broken": "확장자가 말하는 형식으로 읽을 수 없습니다({reason}).",
     "read_empty": "파일이 비어 있습니다.",
     "read_no_rows": "데이터 행이 하나도 없습니다.",
@@ -77,6 +79,9 @@ KOREAN = {
     "labels_cell_twice": "{file}: {count}개 행에 같은 라벨이 두 번 있어 한 번으로 셉니다: {rows}.",
     "columns_none_usable": "쓸 수 있는 행이 없습니다.",
     "columns_task": "{found!r}은(는) 표에서 읽는 과제가 아닙니다. 가능한 과제: {allowed}.",
+    "columns_no_header": (
+        "{found!r}이(가) 첫 행에도, 그 아래에도 있어 첫 행이 데이터로 보입니다. 맨 위에 text,label처럼 열 이름을 적은 행을 두세요."
+    ),
     "columns_twice": "{column!r} 열이 두 번 지정되었습니다.",
     # data: labels in a file of their own
     "labels_joined": "{file}: {count}개 행의 라벨({label})을 {key} 열로 이었습니다.",
@@ -93,6 +98,8 @@ KOREAN = {
     "labels_id_twice": "{key} {value!r}은(는) {other}에도 있어 어느 쪽 라벨인지 알 수 없습니다. 겹치지 않게 하세요.",
     "labels_without_row": "라벨 {count}개는 {files}에 없는 {key}의 것입니다: {rows}번 행.",
     # data: splitting
+    "split_same_file": "{setting}={found}: 학습 데이터와 같은 파일입니다. 배운 행의 점수는 아무것도 말해 주지 않으니 빼세요.",
+    "labels_alike": "라벨 {labels}은(는) 대소문자나 공백만 다르며 서로 다른 라벨로 셉니다.",
     "split_share": "{setting}={found}: 파일도 몫도 아닙니다. 파일이나 0보다 크고 0.5 이하인 수, 또는 none을 주세요.",
     "split_sizes": "행: 학습 {train}, 검증 {valid}, 시험 {test}.",
     "split_single": "행이 하나뿐인 분류는 학습에 남깁니다: {classes}.",
@@ -284,6 +291,7 @@ KOREAN = {
     "out_in_use": "{found}에 이미 무언가 있습니다. 다른 이름(out={free})을 쓰거나 지워 주세요.",
     "file_exists": "{found} 파일이 이미 있어 그대로 두었습니다. 다른 out=을 쓰거나 overwrite=yes를 더하세요.",
     "out_is_input": "{found}은(는) 입력 파일이라 덮어쓰지 않습니다. 다른 out=을 쓰세요.",
+    "text_needs_data": "text=는 data= 파일의 열 이름입니다. 글을 예측하려면 실행 뒤에 적으세요: joyul predict {folder} {text}",
     "out_needs_data": "out=에는 파일의 예측을 씁니다. data=파일도 주세요. 글의 예측은 화면에 나옵니다.",
     "out_suffix": "out=의 끝은 {allowed} 가운데 하나여야 합니다 ({found!r} 아님).",
     "not_a_run": "{found}은(는) 실행 폴더가 아닙니다 (recipe.yaml 없음). 여기 있는 실행: {allowed}.",
@@ -492,7 +500,7 @@ KOREAN = {
     "line_search": "점수 {score}  {candidate}",
     "line_epoch": "에폭 {epoch}: 손실 {loss}, 검증 손실 {valid_loss}, {scores}",
     "no_test_rows": "시험 행이 없습니다. 이 점수는 상태를 고르는 데 쓰인 검증 점수입니다.",
-    "run_saved": "{folder}에 저장했습니다 (report.html을 열어 보세요). 다음:  joyul predict {folder} \"글\"",
+    "run_saved": "{folder}에 저장했습니다 (report.html을 열어 보세요). 다음:  joyul predict {typed} \"글\"",
     "too_many_positionals": "여기서 joyul {verb}에 {found!r}은(는) 남는 말입니다. 설정은 key=value로 씁니다.",
     "run_folder_needed": "어느 결과입니까? joyul {verb} RUN ...",
     "eval_needs_data": "어떤 데이터로 채점합니까? joyul eval RUN data=파일",
