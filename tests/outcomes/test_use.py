@@ -78,7 +78,7 @@ OUTCOMES = [
         "predict on a run that did not end",
         "refused",
         "predict half good",
-        ("half: this run did not end, so there is no result to open. Run its recipe.yaml again.",),
+        ("half: this run did not end, so there is no result to open. To go on with it:  joyul train half",),
         {"half/recipe.yaml": "base: bert\n"},
         status=1,
     ),
