@@ -8,15 +8,17 @@ from typing import Any
 
 from joyul.data.files import SUFFIXES
 from joyul.data.rules import SLOTS, rules_table
-from joyul.messages import use_language
+from joyul.messages import use_language, words
+from joyul.recipe.adapters import ADAPTERS, CONV1D_TOO, REFUSED
 from joyul.recipe.aliases import FACTORS, SWITCHES
 from joyul.recipe.settings import RUN_KEYS, STAGE_KEYS, RunSettings, doc
-from joyul.recipe.stages import STAGES, Sizes
+from joyul.recipe.stages import STAGES, Default, Sizes
 from joyul.recipe.values import allowed
 
 PAGE = Path(__file__).parent / "reference.md"
 WIDTHS = (128, 256, 384, 512, 768, 1024, 2048)
 ROWS = (50, 200, 1_000, 10_000, 100_000)
+SHOWN = ("full", "layers", "head", "lora")
 USUAL_WIDTH, USUAL_ROWS = 768, 1_000
 
 # What a run leaves behind, in the order of its making. A test compares the names with those of a real run.
@@ -25,7 +27,7 @@ RUN_FILES = {
     "steps.jsonl": "one update, or one candidate of a search, a line",
     "state.json": "whether it runs, ended, failed or was interrupted; until then `checkpoints/` stands beside it",
     "model/": "the weights as plain transformers loads them; only where a weight moved",
-    "stages/": "what a stage keeps that `model/` cannot hold; no stage of this version needs it",
+    "stages/": "what a stage inserted, in PEFT's format (adapters, new head); `model/` is left out where nothing else moved",
     "prompt.yaml": "how rows are put to the model, and the labels",
     "predictions.jsonl": "one test row a line: id, target, prediction, score, scores",
     "report.html": "the report for people, one file without a reference to anything outside it",
@@ -63,6 +65,8 @@ def page() -> str:
         "## Stages", "Joined by `+` they run from left to right on the same model.", _stages(),
         "### Default learning rate by width of the base", _rates(),
         "### Default epochs and batch size by training rows", _amounts(),
+        "### Adapters", "Under their PEFT names. Their other defaults are those of `lora`; `targets`, `top_layers` hold for all.",
+        _adapters(), "Refused:", _refused(),
         f"### The other defaults (width {USUAL_WIDTH}, {USUAL_ROWS:,} rows)", _others(),
         "## Files that are read", ", ".join(f"`{suffix}`" for suffix in SUFFIXES) + ", folders, saved `datasets`, hub ids.",
         "## What the columns tell",
@@ -132,7 +136,7 @@ def _rates() -> str:
 def _amounts() -> str:
     rows = [
         (f"`{stage}` {key}", *(_value(stage, key, rows=count) for count in ROWS))
-        for stage in _trained()
+        for stage in SHOWN
         for key in ("epochs", "batch_size")
     ]
     return _table(("rows", *(f"{count:,}" for count in ROWS)), rows)
@@ -140,8 +144,30 @@ def _amounts() -> str:
 
 def _others() -> str:
     told = ("learning_rate", "epochs", "batch_size")
-    keys = [key for key in STAGES["full"].defaults(Sizes(USUAL_WIDTH, USUAL_ROWS), {}) if key not in told]
-    return _table(("setting", *_trained()), ((f"`{key}`", *(_value(stage, key) for stage in _trained())) for key in keys))
+    defaults = {stage: STAGES[stage].defaults(Sizes(USUAL_WIDTH, USUAL_ROWS), {}) for stage in SHOWN}
+    keys = dict.fromkeys(key for found in defaults.values() for key in found if key not in told)
+    rows = ((f"`{key}`", *(_shown(defaults[stage].get(key)) for stage in SHOWN)) for key in keys)
+    return _table(("setting", *SHOWN), rows)
+
+
+def _shown(default: Default | None) -> str:
+    value = default.value if default else "–"
+    return ",".join(value) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _adapters() -> str:
+    """What PEFT's adapters have beside LoRA: where they fit, and their rank."""
+    rows = []
+    for name, adapter in ADAPTERS.items():
+        kinds = "norms" if name == "ln_tuning" else "linear layers" + (", GPT-2's Conv1D" if name in CONV1D_TOO else "")
+        settings = {"rank": adapter.rank, "lora_alpha": adapter.alpha, "lora_dropout": adapter.dropout}
+        taken = ", ".join(f"`{key}` ({field})" for key, field in settings.items() if field)
+        rows.append((f"`{name}`", kinds, taken or "–", adapter.usual_rank if adapter.rank else "–"))
+    return _table(("adapter", "stands beside", "settings (PEFT's name)", "default rank"), rows)
+
+
+def _refused() -> str:
+    return _table(("PEFT's", "why not"), ((f"`{name}`", words(reason)) for name, reason in REFUSED.items()))
 
 
 def _names() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from joyul.engine.evaluate import predict
 from joyul.errors import DataError, RunError, UsageError
 from joyul.files import write_folder, write_text
 from joyul.forms import FORMS
-from joyul.methods import METHODS
+from joyul.methods import METHODS, Build
 from joyul.methods.chain import Tuned, encode
 from joyul.notes import Notes
-from joyul.recipe.settings import RunSettings
+from joyul.recipe.settings import RunSettings, StageSettings
 from joyul.tasks import TASKS
 
 PROMPT_FILE, METRICS_FILE, STAGES_FOLDER = "prompt.yaml", "metrics.json", "stages"
@@ -37,7 +37,7 @@ class Catalogue:
 
     tasks: Mapping[str, type[Task]] = field(default_factory=lambda: TASKS)
     forms: Mapping[str, type[Form]] = field(default_factory=lambda: FORMS)
-    methods: Mapping[str, Callable[[RunSettings], Method]] = field(default_factory=lambda: METHODS)
+    methods: Mapping[str, Build] = field(default_factory=lambda: METHODS)
 
 
 @dataclass
@@ -140,7 +140,7 @@ def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
     model: nn.Module = load_model(files, form.auto_class, task.labels, dropout=dropout, target=task.target_type)
     stages: list[Method] = []
     for path in sorted((folder / STAGES_FOLDER).glob("*-*")):
-        method = catalogue.methods[path.name.split("-", 1)[1]](RunSettings())
+        method = catalogue.methods[path.name.split("-", 1)[1]](RunSettings(), StageSettings())
         model = method.load(model, path)
         stages.append(method)
     return Tuned(model, form, stages, moved=has_model)

@@ -228,7 +228,17 @@ class ParameterGroup:
 class Method(Protocol):
     """One stage: what is inserted, what moves, what is saved, and what it fits. It may change the model, never the loop."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """As it is typed, and the name of its folder under `stages/`."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether weights move, so that labelled rows are needed."""
+
+    @property
+    def self_contained(self) -> bool:
+        """Whether `save` writes all that moved, so that the weights of the base need not be written again."""
 
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
         """The reason this method cannot work with that form (and its task) on such a base, or None."""
@@ -237,10 +247,13 @@ class Method(Protocol):
         """Forms to choose from by score before any weight moves; empty when the form stays as it is."""
 
     def insert(self, model: nn.Module) -> nn.Module:
-        """The model with what the method adds to it (itself, when nothing is added)."""
+        """The model with what the method adds to it (itself, when nothing is added). Raises UsageError for what has no room."""
 
     def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
-        """What moves; everything else is frozen and in evaluation mode. Empty when no weight moves."""
+        """What moves of an inserted model; everything else is frozen and in evaluation mode. Empty when no weight moves."""
+
+    def at(self, groups: Sequence[ParameterGroup], done: int, total: int) -> Sequence[ParameterGroup]:
+        """Those of `groups` that move in the update behind `done` of `total`: pure, so that resuming needs no state."""
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write what `insert` added and plain `model/` cannot hold; nothing when there is no such thing."""
@@ -249,7 +262,10 @@ class Method(Protocol):
         """`insert` and fill from what `save` wrote."""
 
     def plain(self, model: nn.Module) -> nn.Module:
-        """The model as it was before `insert` (trained, where it moved): in the end a transformers model."""
+        """The model without what `insert` added (trained, where it moved); shares its tensors, and `model` stays as it is."""
+
+    def merged(self, model: nn.Module) -> nn.Module | None:
+        """The model that answers the same with nothing inserted; None where that cannot be. `model` itself is used up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,13 +151,12 @@ def _metrics(
     baseline = _baseline(run, evaluations.get("test") or evaluations.get("valid"))
     floor = _baseline(run, evaluations.get("valid"))
     diagnosis = diagnose(run.steps, task.metric, floor[task.metric] if floor else None)
-    moving = [p for method in run.methods for group in method.moves(run.tuned.model) for p in group.parameters.values()]
     return {
         "task": task.name, "method": settings.method, "base": settings.base, "metric": task.metric,
         "scores": {name: scored(evaluation, task) for name, evaluation in evaluations.items()},
         "baseline": baseline, "groups": _groups(run, evaluations),
         "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds, "peak_memory": device.peak(),
-        "parameters": parameter_count(run.tuned.model), "trainable": sum({id(p): p.numel() for p in moving}.values()),
+        "parameters": parameter_count(run.tuned.model), "trainable": sum(run.tuned.trainable.values()),
         "diagnosis": diagnosis.text if diagnosis else "", "diagnosis_kind": diagnosis.kind if diagnosis else None,
         "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
         "data": {"source": settings.data, "fingerprint": run.gathered.fingerprint if run.gathered else None},

@@ -27,14 +27,13 @@ from joyul.errors import UsageError
 from joyul.files import check_free, next_free, refusal, write_text
 from joyul.learn import check_stages, learn_task
 from joyul.messages import words
-from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, pass_over, stage
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
 from joyul.record import step_line
 from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
 from joyul.signals import listening
-from joyul.start import check_fits, open_tuned, report_facts, report_text
+from joyul.start import build_methods, check_fits, open_tuned, report_facts, report_text
 from joyul.state import Hold
 
 
@@ -103,21 +102,21 @@ def _tuned(
 ) -> Generator[Step, None, Run]:
     settings, folder, started = recipe.run, hold.folder, time.perf_counter()
     before.restore_origins(recipe)
-    methods = [METHODS[item.method](settings) for item in recipe.stages]
     if gathered is None and settings.data is not None:
         gathered = gather(settings, notes)
     if gathered is None and settings.label_set is None:
         raise UsageError("labels_need_data" if settings.label_file else "data_needed", found=settings.label_file)
+    data = data or _labelled_rows(gathered)
     task = learn_task(settings, gathered)
     check_stages(recipe, task)
+    methods = build_methods(recipe, data)
     tuned = open_tuned(settings, methods, task, notes)
     check_fits(tuned, methods, gathered)
-    data = data or _labelled_rows(gathered)
     _settle(recipe, gathered, tuned)
     report_text(settings, tuned, data, gathered, notes)
     report_facts(recipe, tuned, methods, data, notes)
     lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
-    about = foundations(recipe, gathered, tuned) if any(method.moves(tuned.model) for method in methods) else {}
+    about = foundations(recipe, gathered, tuned) if any(method.trains for method in methods) else {}
     before.check(about, folder, notes)
     _open_folder(hold, recipe)
     data.stores.folder = data.stores.folder or folder
@@ -157,7 +156,6 @@ def _train(
                 done.append(step)
                 yield step
         except NonFiniteLoss as error:
-            tuned.moved = True
             return error
     return None
 

@@ -12,9 +12,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from joyul import artifact
-from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, width
+from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, twin, width
 from joyul.bases.facts import Shape, Work, cost, report_cut, report_language
-from joyul.bases.load import LENGTH_CEILING, BaseFiles, load_model, open_base
+from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
 from joyul.contracts import Form, Method, Row, Setting, Task
@@ -24,7 +24,8 @@ from joyul.engine.kernels import rates
 from joyul.errors import DataError, DoesNotFit, UsageError
 from joyul.forms import FORMS, HEADS
 from joyul.learn import report_targets
-from joyul.methods.chain import Data, Tuned, encode, fitting
+from joyul.methods import METHODS
+from joyul.methods.chain import Data, Tuned, encode, fitting, fold
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings, StageSettings
@@ -45,17 +46,23 @@ def require_base(base: str) -> None:
         open_base(base)
 
 
+def build_methods(recipe: Recipe, data: Data) -> list[Method]:
+    """The stages' defaults settled for this base and these rows, and the methods made of them. Raises BaseModelError."""
+    config = read_config(recipe.run.base)
+    sizes = Sizes(int(config.get_text_config().hidden_size), len(data.train), layer_count(config))
+    return [METHODS[stage.method](recipe.run, stage.settle(sizes)) for stage in recipe.stages]
+
+
 def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes) -> Tuned:
     """The model and Form that the first stage starts from. Raises BaseModelError, DoesNotFit, UsageError."""
-    source = find(settings.base)
+    source, folded = find(settings.base), None
     if source.kind == "run" and source.run is not None:
         before = artifact.load(source.run, dropout=settings.dropout)
         if _continues(before, task, settings):
             notes.say("base_continues", base=settings.base)
             before.tuned.form = _continued_form(before, task, settings, methods)
             return before.tuned
-        if any((source.run / artifact.STAGES_FOLDER).glob("*")):
-            raise DoesNotFit("base_has_other_labels", base=settings.base, labels=", ".join(before.form.setting.task.labels))
+        folded = _folded(before, settings.base)
     files = open_base(settings.base)
     kept = _own_head(files, task)
     if kept and task.labels:
@@ -68,8 +75,20 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     if not kept and _pools(model, methods, files):
         append_mean_pooling(model)
         notes.say("pooling_appended", base=settings.base)
+    if folded is not None:
+        model.base_model.load_state_dict(folded.base_model.state_dict(), strict=False)
     torch.nn.Module.to(model, device())
-    return Tuned(model, form)
+    return Tuned(model, form, moved=folded is not None)
+
+
+def _folded(before: artifact.Artifact, base: str) -> PreTrainedModel | None:
+    """A run's weights with its adapters folded in; None where it has none. Raises DoesNotFit where a stage cannot be folded."""
+    if not before.tuned.stages:
+        return None
+    fold(before.tuned)
+    if before.tuned.stages:
+        raise DoesNotFit("base_has_other_labels", base=base, labels=", ".join(before.form.setting.task.labels))
+    return inner(before.tuned.model)
 
 
 def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> bool:
@@ -135,8 +154,8 @@ def _templated(form: Form, settings: RunSettings, methods: Sequence[Method]) -> 
 
 def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles) -> bool:
     """Whether the first stage that moves anything moves a new head alone, on a base trained for mean pooling."""
-    moved = next((groups for method in methods if (groups := method.moves(model))), [])
-    names = {name for group in moved for name in group.parameters}
+    first = next((method for method in methods if method.trains), None)
+    names = {name for group in first.moves(first.insert(twin(model))) for name in group.parameters} if first else set()
     alone = bool(names) and names <= set(head_names(model)) and not type(model).__name__.endswith("TokenClassification")
     return alone and declared_pooling(files.source.path) == "mean" and can_pool(model)
 
@@ -155,18 +174,29 @@ def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathe
 
 
 def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes) -> None:
-    """Settle each stage's defaults, then say them with their origins, and what the run will take."""
+    """Say the settings with their origins, and what the run will take."""
     rows = data.rows("train", tuned.form, notes)
     shape = _shape(tuned.model)
-    for stage, method in zip(recipe.stages, methods, strict=True):
-        settings = stage.settle(Sizes(shape.width, len(rows)))
-        moving = sum(p.numel() for group in method.moves(tuned.model) for p in group.parameters.values())
+    for stage, moving in zip(recipe.stages, trial(tuned, methods), strict=True):
+        settings = stage.settled
         if moving and settings.epochs:
             _say_cost(stage.method, shape, moving, rows, settings, recipe.run.precision, notes)
         else:
             notes.say("facts_nothing_moves", method=stage.method, parameters=f"{shape.parameters:,}")
     said = [f"{key}={value} ({origin})" for key, value, origin in recipe.rows() if key.rpartition(".")[2] in SAID]
     notes.say("settings_settled", settings=", ".join(said))
+
+
+def trial(tuned: Tuned, methods: Sequence[Method]) -> list[int]:
+    """How many numbers each stage will move, found on a twin of the model that shares its tensors. Raises what `insert` does."""
+    double, counts = twin(tuned.model), []
+    for earlier in reversed(tuned.stages):
+        double = earlier.plain(double)
+    for method in methods:
+        double = method.insert(double)
+        counts.append(sum(p.numel() for group in method.moves(double) for p in group.parameters.values()))
+        double = method.plain(double)
+    return counts
 
 
 def _say_cost(
@@ -210,5 +240,5 @@ def check_fits(tuned: Tuned, methods: Sequence[Method], gathered: Gathered | Non
         fitting(method, tuned.form)
         for form in (tuned.form, *method.forms(tuned.form)):
             form.encode(gathered.splits.train[:1] if gathered else ())
-        if not labelled and method.moves(tuned.model):
+        if not labelled and method.trains:
             raise DataError("labels_needed", method=method.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,12 @@ BEHIND = (
 def inner(model: nn.Module) -> PreTrainedModel:
     """The transformers model inside whatever a method wrapped around it."""
     return next(module for module in model.modules() if isinstance(module, PreTrainedModel))
+
+
+def twin(model: nn.Module) -> nn.Module:
+    """A copy with modules of its own and the same tensors: what is inserted or taken off there does not show here."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
 
 
 def width(model: nn.Module) -> int:

@@ -49,6 +49,11 @@ class BaseFiles:
         return int(self.config.get_text_config().hidden_size)
 
     @property
+    def layers(self) -> int:
+        """Layers in all, those of a decoder behind an encoder too."""
+        return layer_count(self.config)
+
+    @property
     def length_limit(self) -> int:
         """Tokens the base can read at most. A run's tokenizer cuts where that run did, which is no limit of the base."""
         text = self.config.get_text_config()
@@ -65,12 +70,28 @@ class BaseFiles:
         return tuple(str(self.config.id2label[index]) for index in range(self.config.num_labels))
 
 
+def layer_count(config: Any) -> int:
+    """Layers that a configuration names, those of a decoder behind an encoder too."""
+    text = config.get_text_config()
+    names = ("num_decoder_layers", "decoder_layers")
+    behind = next((getattr(text, name) for name in names if hasattr(text, name)), 0) if config.is_encoder_decoder else 0
+    return int(text.num_hidden_layers) + int(behind or 0)
+
+
+def read_config(base: str) -> Any:
+    """The configuration of `base=` alone. Raises BaseModelError."""
+    source = find(base)
+    try:
+        return AutoConfig.from_pretrained(source.path, local_files_only=source.local or offline(), trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unusable(source, error) from error
+
+
 def open_base(base: str) -> BaseFiles:
     """Configuration and tokenizer of `base=`. Raises BaseModelError."""
-    source = find(base)
+    source, config = find(base), read_config(base)
     options = {"local_files_only": source.local or offline(), "trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(source.path, **options)
         tokenizer = AutoTokenizer.from_pretrained(source.path, **options)
     except (OSError, ValueError, KeyError) as error:
         raise _unusable(source, error) from error

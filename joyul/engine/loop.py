@@ -25,6 +25,7 @@ from joyul.engine.unpad import unpadded
 from joyul.errors import listing
 
 Evaluate = Callable[[], Mapping[str, float]]
+At = Callable[[Sequence[ParameterGroup], int, int], Sequence[ParameterGroup]]
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,19 @@ class Plan:
 
 def train(
     model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan,
-    evaluate: Evaluate | None = None, course: Course | None = None,
+    evaluate: Evaluate | None = None, course: Course | None = None, at: At = lambda groups, done, total: groups,
 ) -> Iterator[Step]:  # fmt: skip
     """Train `groups` of `model` on `rows` as `plan` says; one Step an update.
 
     An update is the mean over the units of exactly `batch_size` rows, however it is cut. `evaluate` is called after the last
     update of each epoch and of the run; what it returns is that Step's `valid`. `course` is where to go on from, and tells at
-    every Step what is needed to go on from there. Raises NonFiniteLoss, naming the rows.
+    every Step what is needed to go on from there; `at(groups, done, total)` are those that move in an update. Raises NonFiniteLoss,
+    naming the rows.
     """
     total, each = plan.updates(len(rows)), per_epoch(len(rows), plan.batch_size)
     course = course or Course(model, groups)
     move_only(model, groups)
+    opened = [group.name for group in groups]
     adam = optimizer(groups, plan.learning_rate, plan.weight_decay)
     rates = scheduler(adam, plan.schedule, plan.warmup, total, course.done)
     course.begin(adam)
@@ -75,6 +78,7 @@ def train(
         pieces = Pieces(plan.micro_batch, padded=not lean)
         training_mode(model)
         for chosen, closes_epoch in _schedule(rows, plan, total, course.done):
+            opened = _open(model, at(groups, course.done, total), opened)
             if not model.training:  # it was evaluated in between
                 training_mode(model)
             step = _update(model, form, chosen, groups, plan, pieces, adam, float(rates.get_last_lr()[0]), course.done)
@@ -87,6 +91,15 @@ def train(
             now = time.perf_counter()
             yield replace(step, seconds=now - ended)
             ended = now
+
+
+def _open(model: nn.Module, groups: Sequence[ParameterGroup], before: list[str]) -> list[str]:
+    """Let `groups` alone move, unless they did in the update before; their names."""
+    names = [group.name for group in groups]
+    if names != before:
+        move_only(model, groups)
+        training_mode(model)
+    return names
 
 
 def _update(

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from joyul.contracts import Method
+from joyul.methods.adapter import PeftAdapter
 from joyul.methods.full import Full
 from joyul.methods.head import Head
+from joyul.methods.layers import Layers
 from joyul.methods.prompt import Prompt
-from joyul.recipe.settings import RunSettings
+from joyul.recipe.adapters import ADAPTERS
+from joyul.recipe.settings import RunSettings, StageSettings
 
-METHODS: dict[str, Callable[[RunSettings], Method]] = {
-    "full": lambda settings: Full(),
-    "head": lambda settings: Head(),
-    "prompt": lambda settings: Prompt(settings.template or ()),
+Build = Callable[[RunSettings, StageSettings], Method]
+
+
+def _adapter(name: str, run: RunSettings, stage: StageSettings) -> Method:
+    return PeftAdapter(name, stage)
+
+
+METHODS: dict[str, Build] = {
+    "full": lambda run, stage: Full(stage.layer_decay or 1.0, stage.unfreeze == "gradual"),
+    "layers": lambda run, stage: Layers(stage.top_layers or 1, stage.layer_decay or 1.0, stage.unfreeze == "gradual"),
+    "head": lambda run, stage: Head(),
+    **{name: partial(_adapter, name) for name in ADAPTERS},
+    "prompt": lambda run, stage: Prompt(run.template or ()),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from torch import nn
 
@@ -12,6 +13,9 @@ from joyul.contracts import Form, ParameterGroup
 
 class InPlace:
     """A stage whose whole result is in the transformers model, or in the Form."""
+
+    trains: ClassVar[bool] = True
+    self_contained: ClassVar[bool] = False
 
     def forms(self, form: Form) -> Sequence[Form]:
         return ()
@@ -22,6 +26,9 @@ class InPlace:
     def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
         return ()
 
+    def at(self, groups: Sequence[ParameterGroup], done: int, total: int) -> Sequence[ParameterGroup]:
+        return groups
+
     def save(self, model: nn.Module, folder: Path) -> None:
         return None
 
@@ -29,4 +36,7 @@ class InPlace:
         return model
 
     def plain(self, model: nn.Module) -> nn.Module:
+        return model
+
+    def merged(self, model: nn.Module) -> nn.Module | None:
         return model

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from joyul.contracts import Example, Form, Method, Row, Step
+from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Step
 from joyul.engine.best import Best
 from joyul.engine.checkpoint import Checkpoint
 from joyul.engine.course import Course
+from joyul.engine.device import device
 from joyul.engine.evaluate import validator
 from joyul.engine.loop import Plan, train
+from joyul.engine.recompute import recomputing
 from joyul.engine.saver import Saver
 from joyul.engine.trunk import Stores, frozen_trunk
 from joyul.engine.vocabulary import compact_vocabulary
@@ -30,9 +33,11 @@ CHUNK = 1000  # rows tokenised between two ticks of the progress bar
 
 @dataclass
 class Tuned:
-    """What the stages change in turn. `stages` are those so far, of the base's lineage too; `moved`: whether a weight has.
+    """What the stages change in turn.
 
-    `chosen` holds, for each stage of this run, the index of the Form it chose (None: it had no choice).
+    `stages` are those so far, of the base's lineage too, but for what was folded into the weights; `moved`: whether the weights
+    without what stages inserted differ from the base's. `chosen` holds, for each stage of this run, the index of the Form it
+    chose (None: it had no choice); `trainable` the sizes of all that moved, by name.
     """
 
     model: nn.Module
@@ -40,6 +45,7 @@ class Tuned:
     stages: list[Method] = field(default_factory=list)
     moved: bool = False
     chosen: list[int | None] = field(default_factory=list)
+    trainable: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -88,24 +94,45 @@ def stage(
     groups = method.moves(tuned.model)
     if groups:
         plan = Plan(**_settled(settings), precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step)
-        weighted = settings.class_weights == "balanced"
         saver = saver or Saver()
-        yield from _train(tuned, groups, plan, data, settings.patience, weighted, notes or Notes(), saver, begun)
-        tuned.moved = saver.changed = True
+        _count(tuned, method)
+        with recomputing(tuned.model) if settings.gradient_checkpointing else nullcontext():
+            yield from _train(tuned, groups, plan, data, settings, notes or Notes(), saver, begun)
+        saver.changed = True
 
 
 def enter(tuned: Tuned, method: Method, number: int, seed: int) -> Sequence[Form]:
-    """Insert what the method adds, drawn from (seed, stage); the Forms it offers."""
+    """Insert what the method adds, drawn from (seed, stage), into a plain model where there can be one; the Forms it offers."""
+    if method.trains:
+        fold(tuned)
     torch.manual_seed(seed + number)
-    tuned.model = method.insert(tuned.model)
+    tuned.model = method.insert(tuned.model).to(device())
     tuned.stages.append(method)
     return method.forms(tuned.form)
+
+
+def fold(tuned: Tuned) -> None:
+    """Fold what the last stages inserted into the weights, as far as that can be done."""
+    for method in reversed(tuned.stages.copy()):
+        merged = method.merged(tuned.model)
+        if merged is None:
+            return
+        if merged is not tuned.model:
+            tuned.model, tuned.moved = merged, True
+            tuned.stages.remove(method)
+
+
+def _count(tuned: Tuned, method: Method) -> None:
+    """Note that a stage moves weights: which, and whether the plain model holds them."""
+    groups = method.moves(tuned.model)
+    tuned.moved |= bool(groups) and not method.self_contained
+    tuned.trainable |= {name: p.numel() for group in groups for name, p in group.parameters.items()}
 
 
 def pass_over(tuned: Tuned, method: Method, number: int, seed: int, chosen: int | None) -> None:
     """A stage that ended before the run was interrupted: its Form as it was chosen; the weights come with the checkpoint."""
     choice(tuned, enter(tuned, method, number, seed), chosen)
-    tuned.moved = tuned.moved or bool(method.moves(tuned.model))
+    _count(tuned, method)
 
 
 def choice(tuned: Tuned, forms: Sequence[Form], index: int | None) -> None:
@@ -116,8 +143,9 @@ def choice(tuned: Tuned, forms: Sequence[Form], index: int | None) -> None:
 
 
 def _settled(settings: StageSettings) -> dict[str, Any]:
-    chosen = settings.model_dump(exclude={"patience", "class_weights"})
-    return {key: value for key, value in chosen.items() if value is not None}
+    """Those of the settings that a Plan has."""
+    names = {item.name for item in fields(Plan)}
+    return {key: value for key, value in settings.model_dump(exclude_none=True).items() if key in names}
 
 
 def _search(
@@ -127,7 +155,8 @@ def _search(
     if not forms:
         choice(tuned, forms, None)
         return
-    examples = [*data.valid] if tuned.moved and data.valid else [*data.train, *data.valid]
+    seen = tuned.moved or any(earlier.trains for earlier in tuned.stages[:-1])
+    examples = [*data.valid] if seen and data.valid else [*data.train, *data.valid]
     steps = []
     for step in choose(tuned.model, forms, examples, number, method.name, first_step):
         steps.append(step)
@@ -136,24 +165,25 @@ def _search(
 
 
 def _train(
-    tuned: Tuned, groups: Sequence[Any], plan: Plan, data: Data, patience: int | None, weighted: bool, notes: Notes,
+    tuned: Tuned, groups: Sequence[ParameterGroup], plan: Plan, data: Data, settings: StageSettings, notes: Notes,
     saver: Saver, begun: Checkpoint | None,
 ) -> Iterator[Step]:  # fmt: skip
     form = tuned.form
     rows = data.rows("train", form, notes)
-    if weighted:
+    if settings.class_weights == "balanced":
         weights = form.setting.task.weights([row.target for row in rows])
         rows = [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
     valid = data.rows("valid", form, notes)
+    at = tuned.stages[-1].at
     with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
-        best = Best(moving, form.setting.task.metric, patience)
+        best = Best(moving, form.setting.task.metric, settings.patience)
         course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
         saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, course, best, saver.changed))
         trunk = frozen_trunk(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
         try:
             with saver.guarding(), trunk as (spliced, kept, held_out):
                 evaluate = interruptible(validator(tuned.model, spliced, held_out, plan.micro_batch)) if held_out else None
-                for step in whole(train(tuned.model, spliced, kept, moving, plan, evaluate, course)) if not best.over else ():
+                for step in whole(train(tuned.model, spliced, kept, moving, plan, evaluate, course, at)) if not best.over else ():
                     stop = best.read(step)
                     yield step
                     saver.after(step)

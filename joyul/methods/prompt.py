@@ -16,6 +16,7 @@ class Prompt(InPlace):
 
     templates: tuple[str, ...] = ()
     name: ClassVar[str] = "prompt"
+    trains: ClassVar[bool] = False
 
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
         return None

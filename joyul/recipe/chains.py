@@ -13,6 +13,7 @@ from typing import Any
 
 from joyul.errors import UsageError
 from joyul.messages import words
+from joyul.recipe.adapters import ADAPTERS, REFUSED
 from joyul.recipe.grammar import Given
 from joyul.recipe.settings import STAGE_KEYS, StageSettings
 from joyul.recipe.stages import STAGES, Default, Sizes, StageInfo
@@ -57,6 +58,8 @@ def names(method: str) -> list[str]:
     """The stages of a chain; UsageError for an unknown one."""
     stages = [name.strip() for name in method.split("+")]
     for stage in stages:
+        if stage in REFUSED:
+            raise UsageError("adapter_refused", name=stage, reason=words(REFUSED[stage]), fitting=", ".join(ADAPTERS))
         if stage not in STAGES:
             raise UsageError("unknown_method", found=stage, allowed=list(STAGES))
     return stages
@@ -153,5 +156,7 @@ def joined(stages: Sequence[Stage]) -> Mapping[str, tuple[Any, str]]:
 
 
 def _written(value: Any) -> str:
-    """A number as short as it can be read back exactly."""
+    """A number as short as it can be read back exactly; words joined by commas."""
+    if isinstance(value, bool | tuple):
+        return str(value).lower() if isinstance(value, bool) else ",".join(value)
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

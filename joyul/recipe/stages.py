@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from joyul.messages import language, words
+from joyul.recipe.adapters import ADAPTERS, Adapter
 
 Range = tuple[float, float]
+Defaults = Callable[["Sizes", Mapping[str, Any]], dict[str, "Default"]]
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a default may depend on: width of the base in units, training rows, and updates an epoch at the batch size."""
+    """What a default may depend on: width of the base in units, training rows, and layers of the base."""
 
     width: int
     rows: int
+    layers: int = 12
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class StageInfo:
     ko: str
     takes: tuple[str, ...] = ()
     ranges: Mapping[str, Range] = field(default_factory=dict)
-    defaults: Callable[[Sizes, Mapping[str, Any]], dict[str, Default]] = lambda sizes, given: {}
+    defaults: Defaults = lambda sizes, given: {}
 
     @property
     def text(self) -> str:
@@ -55,6 +58,8 @@ def _by_width(width: int, table: tuple[tuple[int, float], ...]) -> float:
 
 
 FULL_RATES = ((128, 5e-4), (256, 2e-4), (512, 7e-5), (768, 3e-5), (1024, 2e-5), (4096, 1e-5))
+LORA_RATES = ((128, 3e-3), (256, 2e-3), (512, 1e-3), (768, 5e-4), (1024, 3e-4), (4096, 2e-4))
+LAYERS_RATES = ((128, 1e-3), (256, 5e-4), (512, 2e-4), (768, 5e-5), (1024, 3e-5), (4096, 2e-5))
 HEAD_RATES = ((128, 3e-3), (512, 1e-3), (1024, 5e-4), (4096, 3e-4))
 
 
@@ -66,13 +71,16 @@ def _epochs(sizes: Sizes, batch_size: int, updates: int, least: int, most: int) 
 
 
 def _training(
-    rates: tuple[tuple[int, float], ...], batch_size: int, updates: int, least: int, most: int, patience: int
-) -> Callable[[Sizes, Mapping[str, Any]], dict[str, Default]]:
+    rates: tuple[tuple[int, float], ...], batch_size: int, updates: int, least: int, most: int, patience: int,
+    own: Defaults = lambda sizes, given: {}, faster: float = 1.0,
+) -> Defaults:  # fmt: skip
+    """AdamW's settings; `own` adds those of the stage alone, `faster` multiplies the rate of the table."""
+
     def defaults(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
         batch = Default(batch_size if sizes.rows >= 1000 else 16, words("why_rows", rows=sizes.rows))
         every = words("why_method")
         return {
-            "learning_rate": Default(_by_width(sizes.width, rates), words("why_width", width=sizes.width)),
+            "learning_rate": Default(faster * _by_width(sizes.width, rates), words("why_width", width=sizes.width)),
             "batch_size": batch,
             "epochs": _epochs(sizes, given.get("batch_size") or batch.value, updates, least, most),
             "weight_decay": Default(0.01, every),
@@ -82,6 +90,8 @@ def _training(
             "label_smoothing": Default(0.0, every),
             "class_weights": Default("none", every),
             "patience": Default(patience, every),
+            "gradient_checkpointing": Default(False, every),
+            **own(sizes, given),
         }
 
     return defaults
@@ -89,18 +99,58 @@ def _training(
 
 TRAINING = (
     "epochs", "learning_rate", "batch_size", "micro_batch", "weight_decay", "schedule", "warmup", "clip",
-    "label_smoothing", "class_weights", "patience",
+    "label_smoothing", "class_weights", "patience", "gradient_checkpointing",
 )
+BY_LAYER = ("layer_decay", "unfreeze")
+
+
+def _by_layer(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
+    every = words("why_method")
+    return {"layer_decay": Default(1.0, every), "unfreeze": Default("at_once", every)}
+
+
+def _top_layers(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
+    third = Default(max(1, sizes.layers // 3), words("why_layers", layers=sizes.layers))
+    return {"top_layers": third, **_by_layer(sizes, given)}
+
+
+def _adapter(adapter: Adapter) -> StageInfo:
+    """The row of an adapter: LoRA's training with the settings that PEFT gives this one."""
+    lora = ADAPTERS["lora"]
+
+    def own(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
+        every = words("why_method")
+        rank = given.get("rank") or adapter.usual_rank
+        found = {"targets": Default(("all-linear",) if adapter is not ADAPTERS["ln_tuning"] else ("norms",), every)}
+        found |= {"rank": Default(adapter.usual_rank, every)} if adapter.rank else {}
+        found |= {"lora_alpha": Default(2.0 * rank, words("why_rank", rank=rank))} if adapter.alpha else {}
+        found |= {"lora_dropout": Default(0.0, every)} if adapter.dropout else {}
+        return found | ({"dora": Default(False, every), "rslora": Default(False, every)} if adapter is lora else {})
+
+    fields = {"rank": adapter.rank, "lora_alpha": adapter.alpha, "lora_dropout": adapter.dropout}
+    mine = tuple(key for key, name in fields.items() if name) + (("dora", "rslora") if adapter is lora else ())
+    takes = (*TRAINING, "top_layers", "targets", *mine)
+    return StageInfo(
+        adapter.en, adapter.ko, takes, {"learning_rate": (1e-6, 1.0), "epochs": (0, 10_000)},
+        _training(LORA_RATES, batch_size=16, updates=300, least=3, most=15, patience=3, own=own, faster=adapter.rate),
+    )
+
 
 STAGES: dict[str, StageInfo] = {
     "full": StageInfo(
-        "every weight", "모든 가중치", TRAINING, {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
-        _training(FULL_RATES, batch_size=16, updates=240, least=3, most=12, patience=3),
+        "every weight", "모든 가중치", (*TRAINING, *BY_LAYER), {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
+        _training(FULL_RATES, batch_size=16, updates=240, least=3, most=12, patience=3, own=_by_layer),
+    ),
+    "layers": StageInfo(
+        "the top layers and the head", "위쪽 층들과 분류 층", (*TRAINING, "top_layers", *BY_LAYER),
+        {"learning_rate": (1e-8, 1e-1), "epochs": (0, 1000)},
+        _training(LAYERS_RATES, batch_size=16, updates=300, least=3, most=15, patience=3, own=_top_layers),
     ),
     "head": StageInfo(
         "the head alone; the base stays frozen", "분류 층만. 모델 본체는 고정", TRAINING,
         {"learning_rate": (1e-6, 1.0), "epochs": (0, 10_000)},
         _training(HEAD_RATES, batch_size=32, updates=400, least=5, most=20, patience=5),
     ),
+    **{name: _adapter(adapter) for name, adapter in ADAPTERS.items()},
     "prompt": StageInfo("no weight: chooses among the given templates by score", "가중치는 그대로. 주어진 틀 가운데 점수로 고름"),
 }

@@ -181,5 +181,5 @@ class SoftPrompt(InPlace):
 CATALOGUE = Catalogue(
     tasks={**TASKS, "generate": Generate},
     forms={**FORMS, "text_to_text": TextToText},
-    methods={**METHODS, "soft_prompt": lambda settings: SoftPrompt()},
+    methods={**METHODS, "soft_prompt": lambda run, stage: SoftPrompt()},
 )
