@@ -28,7 +28,7 @@ from joyul.record import versions
 from joyul.run import Run, finish, tune
 from joyul.start import require_base
 
-ALL = ("prompt", "head", "full")  # cheap ones first: figures from the first seconds on
+ALL = ("prompt", "head", "layers", "lora", "full")  # cheap ones first: figures from the first seconds on
 COMPARISON_FILE = "comparison.json"
 Show = Callable[[dict[str, Any]], None]
 Follow = Callable[[Generator[Step, None, Run], Recipe], Run]

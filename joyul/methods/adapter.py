@@ -23,6 +23,7 @@ from joyul.recipe.settings import StageSettings
 
 WEIGHTS = "adapter_model.safetensors"
 EVERYTHING = ("all-linear", "norms")
+PEFT_HEADS = ("classifier", "score", "qa_outputs")  # what PEFT takes for the head of its own accord
 TASK_TYPES = (
     ("SequenceClassification", "SEQ_CLS"), ("TokenClassification", "TOKEN_CLS"), ("QuestionAnswering", "QUESTION_ANS"),
     ("ConditionalGeneration", "SEQ_2_SEQ_LM"), ("CausalLM", "CAUSAL_LM"), ("LMHeadModel", "CAUSAL_LM"),
@@ -41,9 +42,8 @@ class PeftAdapter(InPlace):
         return None
 
     def insert(self, model: nn.Module) -> nn.Module:
-        config = self._config(model)
         try:
-            return peft.PeftModel(model, config)
+            return peft.PeftModel(model, self._config(model))
         except (TypeError, ValueError, NotImplementedError) as error:  # sizes that do not divide, layers it does not know
             reason = " ".join(str(error).split())
             raise DoesNotFit("adapter_impossible", method=self.name, reason=reason) from error
@@ -84,7 +84,7 @@ class PeftAdapter(InPlace):
         config: peft.PeftConfig = getattr(peft, row.config)(
             target_modules=targets,
             modules_to_save=head or None,
-            task_type=_task_type(base),
+            task_type=_task_type(base, head),
             **{**options, **row.fixed, **self._own(base, targets)},
         )
         return config
@@ -178,5 +178,10 @@ def _common(base: PreTrainedModel, targets: Sequence[str]) -> int:
     return math.gcd(64, *(size for name in targets for size in _shape(base.get_submodule(name))))
 
 
-def _task_type(base: PreTrainedModel) -> str | None:
-    return next((kind for ending, kind in TASK_TYPES if type(base).__name__.endswith(ending)), None)
+def _task_type(base: PreTrainedModel, head: Sequence[str]) -> str | None:
+    """PEFT's word for the kind of model.
+
+    None where the classifier holds several modules: with the word, PEFT would save it a second time, as a whole.
+    """
+    kind = next((kind for ending, kind in TASK_TYPES if type(base).__name__.endswith(ending)), None)
+    return kind if not head or any(name in PEFT_HEADS for name in head) else None
