@@ -60,8 +60,8 @@ def train(
 
     An update is the mean over the units of exactly `batch_size` rows, however it is cut. `evaluate` is called after the last
     update of each epoch and of the run; what it returns is that Step's `valid`. `course` is where to go on from, and tells at
-    every Step what is needed to go on from there; `at(groups, done, total)` are those that move in an update. Raises NonFiniteLoss,
-    naming the rows.
+    every Step what is needed to go on from there; `at(groups, done, total)` are those that move in an update. Raises
+    NonFiniteLoss, naming the rows.
     """
     total, each = plan.updates(len(rows)), per_epoch(len(rows), plan.batch_size)
     course = course or Course(model, groups)
