@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 import joyul
 from joyul.cli import VERBS, main
 from joyul.errors import UsageError
+from joyul.recipe.adapters import ADAPTERS
 from joyul.recipe.grammar import Given, parse
 from joyul.recipe.resolve import Recipe, resolve
 from joyul.recipe.settings import RUN_KEYS, STAGE_KEYS, keys_of
@@ -103,7 +104,7 @@ def printed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[st
 
 
 def test_json_of_what_needs_no_run(small: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert [row["method"] for row in printed(["methods"], capsys)["methods"]] == ["full", "head", "prompt"]
+    assert [row["method"] for row in printed(["methods"], capsys)["methods"]] == ["full", "layers", "head", *ADAPTERS, "prompt"]
     assert {"python", "torch", "device"} <= printed(["env"], capsys).keys()
     assert printed(["init", "classify"], capsys) == {"recipe": "recipe.yaml"}
 

@@ -243,18 +243,15 @@ class StageSettings(BaseModel):
     )] = None
     gradient_checkpointing: Annotated[bool | None, Doc(
         "compute activations twice instead of keeping them: less memory, about a third more time, the same gradients",
-        "활성값을 보관하지 않고 두 번 계산: 메모리를 아끼고 시간은 3분의 1쯤 늘며 그래디언트는 같음",
-        aliases=("activation_checkpointing", "use_gradient_checkpointing"),
+        "활성값을 보관하지 않고 두 번 계산: 메모리를 아끼고 시간은 3분의 1쯤 늘며 그래디언트는 같음", aliases=("activation_checkpointing", "use_gradient_checkpointing"),
     )] = None
     top_layers: Annotated[int | None, Field(ge=1), Doc(
         "only the top n layers: those that move (layers), or that adapters stand in (lora and its kin)",
-        "위쪽 n개 층만: 학습할 층(layers), 또는 어댑터를 둘 층(lora 등)",
-        aliases=("freeze_trainable_layers", "num_trainable_layers"),
+        "위쪽 n개 층만: 학습할 층(layers), 또는 어댑터를 둘 층(lora 등)", aliases=("freeze_trainable_layers", "num_trainable_layers"),
     )] = None
     layer_decay: Annotated[float | None, Field(gt=0, le=1), Doc(
         "each layer's learning rate is this times that of the layer above; the head has the whole rate",
-        "층마다 바로 위층 학습률의 이 배수를 씀. 분류 층은 학습률 그대로",
-        aliases=("layerwise_lr_decay", "layer_wise_lr_decay", "lr_layer_decay", "llrd"),
+        "층마다 바로 위층 학습률의 이 배수를 씀. 분류 층은 학습률 그대로", aliases=("layerwise_lr_decay", "layer_wise_lr_decay", "lr_layer_decay", "llrd"),
     )] = None
     unfreeze: Annotated[Literal["at_once", "gradual"] | None, Doc(
         "gradual: the head first, then layer by layer from the top; all of them move from the middle of the run on",
@@ -271,15 +268,11 @@ class StageSettings(BaseModel):
     )] = None
     targets: Annotated[Listed | None, Doc(
         "the modules that get adapters, by the ends of their names (query,value), or all-linear",
-        "어댑터를 붙일 모듈. 이름의 끝부분(query,value) 또는 all-linear",
-        aliases=("target_modules", "lora_target", "lora_target_modules"),
+        "어댑터를 붙일 모듈. 이름의 끝부분(query,value) 또는 all-linear", aliases=("target_modules", "lora_target", "lora_target_modules"),
     )] = None
-    dora: Annotated[bool | None, Doc(
-        "weight-decomposed adapters (DoRA)", "크기와 방향을 나눈 어댑터 (DoRA)", aliases=("use_dora", "peft_use_dora"),
-    )] = None
+    dora: Annotated[bool | None, Doc("weight-decomposed adapters (DoRA)", "크기와 방향을 나눈 어댑터 (DoRA)", aliases=("use_dora", "peft_use_dora"))] = None
     rslora: Annotated[bool | None, Doc(
-        "adapters count lora_alpha / sqrt(rank) times (rsLoRA)", "어댑터 크기를 lora_alpha / sqrt(rank)로 (rsLoRA)",
-        aliases=("use_rslora", "peft_use_rslora"),
+        "adapters count lora_alpha / sqrt(rank) times (rsLoRA)", "어댑터 크기를 lora_alpha / sqrt(rank)로 (rsLoRA)", aliases=("use_rslora", "peft_use_rslora"),
     )] = None
 
 

@@ -64,5 +64,5 @@ def test_a_setting_that_no_method_takes_is_refused_before_any_work(base: str, re
 def test_what_does_not_fit_is_left_out_unless_asked_for(reviews: str, tmp_path: Path) -> None:
     decoder = tiny.save(tmp_path / "gpt2", "gpt2")
     found = joyul.compare(data=reviews, base=decoder, out=str(tmp_path / "c"), epochs=1)
-    assert [row["method"] for row in found.record["methods"]] == ["majority", "tfidf", "head", "full"]
+    assert [row["method"] for row in found.record["methods"]] == ["majority", "tfidf", "head", "layers", "lora", "full"]
     assert all(row["error"] is None for row in found.record["methods"])
