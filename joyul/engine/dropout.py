@@ -51,6 +51,8 @@ def quick_dropout(model: nn.Module) -> Iterator[None]:
     """While open, the Dropout modules of a model on the CPU draw from `MASKS`; elsewhere nothing changes."""
     modules = [module for module in model.modules() if type(module) is nn.Dropout and "forward" not in vars(module)]
     on_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
+    # what computes its activations twice has to draw the same masks twice: torch puts its own generator back, not ours
+    on_cpu = on_cpu and not any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
     for module in modules if on_cpu else ():
         module.forward = _forward(module)  # type: ignore[method-assign]
     try:
