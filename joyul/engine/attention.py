@@ -20,7 +20,9 @@ from transformers.masking_utils import sdpa_mask
 from joyul.engine.dropout import MASKS
 
 NAME = "joyul_rows"
-STRETCH = 1.5  # a block ends before a row more than this many times as long as its first
+STRETCH = 2.5  # a block ends before a row more than this many times as long as its first
+# Lengths are rounded up to multiples of these: for every new shape the processor's library compiles, and keeps, another kernel.
+LINE_STEP, BLOCK_STEP = 32, 8
 UNKNOWN_TERMS = ("softcap", "position_bias", "s_aux", "head_mask")  # terms of attention that are not written out here
 
 
@@ -38,18 +40,23 @@ class _Spread(torch.autograd.Function):
 
 
 class _Gather(torch.autograd.Function):
-    """The inverse: (slots, ...) to (tokens, ...)."""
+    """The inverse: (slots, ...) to (size, ...), tokens first, zero behind them."""
 
     @staticmethod
-    def forward(ctx: Any, padded: Tensor, index: Tensor) -> Tensor:
+    def forward(ctx: Any, padded: Tensor, index: Tensor, size: int) -> Tensor:
         ctx.save_for_backward(index)
         ctx.slots = padded.shape[0]
-        return padded.index_select(0, index)
+        if size == len(index):
+            return padded.index_select(0, index)
+        line = padded.new_empty(size, *padded.shape[1:])
+        torch.index_select(padded, 0, index, out=line[: len(index)])
+        line[len(index) :] = 0
+        return line
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        index = ctx.saved_tensors[0]
-        return grads[0].new_zeros(ctx.slots, *grads[0].shape[1:]).index_copy_(0, index, grads[0]), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        index, grad = ctx.saved_tensors[0], grads[0]
+        return grad.new_zeros(ctx.slots, *grad.shape[1:]).index_copy_(0, index, grad[: len(index)]), None, None
 
 
 @dataclass(frozen=True)
@@ -88,13 +95,23 @@ class Layout:
         """Real tokens in all."""
         return int(self.index.numel())
 
+    @property
+    def size(self) -> int:
+        """Tokens of the line, the few that fill it up included."""
+        return -(-self.tokens // LINE_STEP) * LINE_STEP
+
     def line(self, padded: Tensor) -> Tensor:
-        """(rows, length, ...) to (1, tokens, ...)."""
-        return _Gather.apply(padded.reshape(self.rows * self.length, *padded.shape[2:]), self.index).unsqueeze(0)  # type: ignore[no-untyped-call, no-any-return]
+        """(rows, length, ...) to (1, size, ...)."""
+        slots = padded.reshape(self.rows * self.length, *padded.shape[2:])
+        return _Gather.apply(slots, self.index, self.size).unsqueeze(0)  # type: ignore[no-untyped-call, no-any-return]
+
+    def filled(self, tokens: Tensor) -> Tensor:
+        """(tokens, ...) to (1, size, ...)."""
+        return torch.cat([tokens, tokens.new_zeros(self.size - self.tokens, *tokens.shape[1:])]).unsqueeze(0)
 
     def padded(self, line: Tensor) -> Tensor:
-        """(1, tokens, ...) to (rows, length, ...), zero where there is no token."""
-        slots = _Spread.apply(line.squeeze(0), self.index, self.rows * self.length)  # type: ignore[no-untyped-call]
+        """(1, size, ...) to (rows, length, ...), zero where there is no token."""
+        slots = _Spread.apply(line[0, : self.tokens], self.index, self.rows * self.length)  # type: ignore[no-untyped-call]
         return slots.view(self.rows, self.length, *line.shape[2:])  # type: ignore[no-any-return]
 
     def once(self, source: object, key: int, make: Any) -> Any:
@@ -112,7 +129,7 @@ def _blocks(lengths: list[int], longest: int, index: Tensor, padded_right: bool)
     for row in range(1, len(lengths) + 1):
         if row < len(lengths) and lengths[row] <= STRETCH * lengths[first] and lengths[first] <= STRETCH * lengths[row]:
             continue
-        stop, length = start + sum(lengths[first:row]), max(lengths[first:row])
+        stop, length = start + sum(lengths[first:row]), min(longest, -(-max(lengths[first:row]) // BLOCK_STEP) * BLOCK_STEP)
         slots = index[start:stop]
         inside = (slots // longest - first) * length + slots % longest
         blocks.append(Block(first, row, length, start, stop, inside))
@@ -131,12 +148,12 @@ def rows_attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
     dropout: float = 0.0, scaling: float | None = None, **options: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """transformers' attention interface: query, key and value of shape (1, heads, tokens, size) while a Layout is current.
+    """transformers' attention interface: query, key and value of shape (1, heads, line, size) while a Layout is current.
 
     Raises NotImplementedError for a term of attention that is not written out here.
     """
     layout = Current.layout
-    if layout is None or query.shape[0] != 1 or query.shape[2] != layout.tokens or key.shape[2] != layout.tokens:
+    if layout is None or query.shape[0] != 1 or query.shape[2] != layout.size or key.shape[2] != layout.size:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **options)
     if any(options.get(name) is not None for name in UNKNOWN_TERMS):
         raise NotImplementedError
@@ -151,8 +168,8 @@ def rows_attention(
         shaped = [part.view(-1, block.length, *part.shape[1:]).transpose(1, 2) for part in parts]
         mask = layout.once(attention_mask, number, lambda b=block: _bias(attention_mask, b, causal, query))
         answer = _attend(shaped[0], shaped[1], shaped[2], mask, dropout, scale).transpose(1, 2)
-        pieces.append(_Gather.apply(answer.reshape(count, *answer.shape[2:]), block.index))  # type: ignore[no-untyped-call]
-    return torch.cat(pieces).unsqueeze(0), None
+        pieces.append(_Gather.apply(answer.reshape(count, *answer.shape[2:]), block.index, len(block.index)))  # type: ignore[no-untyped-call]
+    return layout.filled(torch.cat(pieces)), None
 
 
 def _bias(mask: Tensor | None, block: Block, causal: bool, like: Tensor) -> Tensor | None:

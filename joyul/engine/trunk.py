@@ -134,7 +134,7 @@ class Trunk:
         ids = [row.id for row in self.batch.rows]
         line = self.stores[ids[0]].read(ids).to(device())
         if Current.layout is not None:
-            return line.unsqueeze(0)
+            return Current.layout.filled(line)
         lengths = [row.length for row in self.batch.rows]
         return nn.utils.rnn.pad_sequence(list(torch.split(line, lengths)), batch_first=True)
 
@@ -170,7 +170,7 @@ class Trunk:
             shape.remove()
         lengths = [row.length for row in batch.rows]
         if Current.layout is not None:
-            return torch.split(states.squeeze(0), lengths)
+            return torch.split(states[0, : sum(lengths)], lengths)
         return [row[:length] for row, length in zip(states, lengths, strict=True)]
 
 
