@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from joyul.contracts import Example, Task
+from joyul.contracts import Example, Row, Task
 from joyul.errors import DataError, UsageError
+from joyul.forms.align import Tagged
 from joyul.messages import words
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings
 from joyul.tasks import TASKS
-from joyul.tasks.entities import orphans
+from joyul.tasks.entities import orphans, spans
 from joyul.tasks.tag import Tag
 
 if TYPE_CHECKING:
@@ -85,6 +86,24 @@ def report_targets(task: Task, examples: Sequence[Example], notes: Notes) -> Non
         notes.rows("tags_begin_inside", [row for _, _, row in rows], file=rows[0][0] if rows else "")
     if task.target_type == "labels" and all(len(example.target or ()) < 2 for example in examples):
         notes.warn("labels_all_single")
+
+
+def report_borders(task: Task, rows: Sequence[Row], notes: Notes) -> None:
+    """Say what the tokens cannot tell: entities that begin or end inside a token, and the best score that leaves."""
+    if not isinstance(task, Tag) or not task.marked:
+        return
+    read = [row for row in rows if row.target is not None and not row.cut]
+    gold = [task.decode(row.target) for row in read]
+    best = [task.answer(_told(row)).value for row in read]
+    lost = [row.id for row, one, other in zip(read, gold, best, strict=True) if spans(one) != spans(other)]
+    if lost:
+        notes.rows("tags_inside_tokens", lost, score=f"{task.metrics(gold, best)[task.metric]:.3f}")
+
+
+def _told(row: Row) -> Tagged:
+    """What a model that makes no mistake reads off the tokens of a row."""
+    reach = row.aside.reach
+    return Tagged(row.aside.pieces, reach, [row.target[first] for first, _ in reach], [1.0] * len(reach))
 
 
 def _carved(gathered: Gathered) -> list[Example]:

@@ -23,7 +23,7 @@ from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
 from joyul.errors import DataError, DoesNotFit, UsageError
 from joyul.forms import FORMS, HEADS
-from joyul.learn import report_targets
+from joyul.learn import report_borders, report_targets
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, encode, fitting, fold
 from joyul.notes import Notes
@@ -171,6 +171,7 @@ def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathe
     report_language(rows, frame, settings.base, notes, settings.allow_unknown)
     for part in (rows, data.rows("valid", tuned.form, notes)):
         report_cut(part, setting.max_length, notes)
+    report_borders(setting.task, rows, notes)
 
 
 def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes) -> None:

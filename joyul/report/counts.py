@@ -150,7 +150,7 @@ def calibration(lines: Iterable[Line]) -> list[Bin]:
     scored = [
         (score, right(line))
         for line in lines
-        if line.get("target") is not None and (score := finite(line.get("score"))) is not None
+        if None not in (line.get("target"), line.get("prediction")) and (score := finite(line.get("score"))) is not None
     ]
     if any(not 0 <= score <= 1.000001 for score, _ in scored):
         return []

@@ -14,9 +14,10 @@ from jinja2 import FileSystemLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from joyul.messages import language, words
-from joyul.report import charts, counts, units
+from joyul.report import answers, charts, counts, units
 
 SINGLE_LABEL = ("classify", "image", "logs")  # tasks whose answers can be counted in a confusion matrix
+NUMBERS = ("regress",)  # nearly every answer is a little wrong
 ONE_ROW = {"image": "image.png", "speech": "recording.wav"}
 HUB_TASKS = {
     "classify": "text-classification",
@@ -169,7 +170,7 @@ def _details(run: RunFacts) -> dict[str, Any]:
     lines = [_settled(line, task) for line in run.predictions]
     labelled = [line for line in lines if line.get("target") is not None]
     found = counts.confusion(lines, words("report_no_answer")) if task in SINGLE_LABEL else None
-    bins = counts.calibration(lines) if task in SINGLE_LABEL else []
+    bins = counts.calibration(lines) if found else []
     kept = charts.kept(run.steps, metric)
     return {
         "curves": charts.curves(run.steps, metric),
@@ -178,7 +179,8 @@ def _details(run: RunFacts) -> dict[str, Any]:
             (step for step in run.steps if step.get("kind") == "search" and step.get("candidate")),
             key=lambda step: -(counts.finite(step.get("score")) or 0.0),
         )[:20],
-        "confusion": charts.confusion(found) if found else None,
+        "confusion": charts.confusion(found) if found else answers.picture(labelled, _scores(run)),
+        "numbers": task in NUMBERS,
         "per_label": found.per_label() if found else [],
         "calibration": charts.calibration(bins) if bins else None,
         "bins": bins,
@@ -190,6 +192,13 @@ def _details(run: RunFacts) -> dict[str, Any]:
         "chosen": {key: pair for key, pair in run.recipe.items() if not pair[1].startswith(words("origin_plain"))},
         "defaults": {key: pair for key, pair in run.recipe.items() if pair[1].startswith(words("origin_plain"))},
     }
+
+
+def _scores(run: RunFacts) -> Mapping[str, Any]:
+    """Those of the test rows; of the validation rows where there are none."""
+    scores: Mapping[str, Any] = run.metrics.get("scores") or {}
+    found: Mapping[str, Any] = scores.get("test") or scores.get("valid") or {}
+    return found
 
 
 def _settled(line: Mapping[str, Any], task: str) -> Mapping[str, Any]:

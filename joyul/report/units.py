@@ -10,7 +10,8 @@ from joyul.messages import words
 from joyul.report.counts import finite
 
 NOTHING = "–"
-SHARES = ("accuracy", "f1", "precision", "recall", "exact", "rouge")  # scores between 0 and 1 that are read as percent
+# scores between 0 and 1 that are read as percent
+SHARES = ("accuracy", "f1", "precision", "recall", "exact", "rouge", "sensitivity", "specificity", "coverage")
 ORIGINS = {"you": "report_origin_you", "recipe file": "report_origin_file", "measured": "report_origin_measured"}
 
 
