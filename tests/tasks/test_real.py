@@ -7,28 +7,32 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 import joyul
+from joyul.contracts import Row
+from joyul.data.gather import gather
+from joyul.forms.align import Tagged
+from joyul.notes import Notes
+from joyul.recipe.settings import RunSettings
 
 ROWS = 200
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def korean_base(folder: Path, texts: Iterable[str]) -> str:
-    """A random BERT of width 64, with a tokenizer trained on the texts."""
+    """A random BERT of width 64, with word pieces trained on the texts."""
     core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     core.normalizer = normalizers.NFC()
-    # a token a character: entities end inside a word, where a longer token would cover more than they do
-    core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Split(Regex("."), "isolated")])
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     core.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=3000, special_tokens=SPECIAL, show_progress=False))
     ends = [(name, core.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     core.post_processor = processors.TemplateProcessing(
@@ -66,9 +70,9 @@ def json_rows(source: Path, target: Path) -> list[str]:
 
 Copy = Callable[[Path, Path], list[str]]
 SETS: list[tuple[str, str, Copy, dict[str, Any], str, str]] = [
-    ("korsts/train.csv", "regress", csv_rows, {"epochs": 30, "bounds": "0,5"}, "spearman", "r2"),
-    ("kornli/train_small.csv", "classify", csv_rows, {"epochs": 30}, "accuracy", "macro_f1"),
-    ("klue_ner/train.jsonl", "tag", json_rows, {"epochs": 25}, "entity_f1", "accuracy"),
+    ("korsts/train.csv", "regress", csv_rows, {"epochs": 60, "bounds": "0,5"}, "spearman", "r2"),
+    ("kornli/train_small.csv", "classify", csv_rows, {"epochs": 60}, "accuracy", "macro_f1"),
+    ("klue_ner/train.jsonl", "tag", json_rows, {"epochs": 50}, "entity_f1", "accuracy"),
 ]
 
 
@@ -88,24 +92,32 @@ def test_a_tiny_base_learns_200_rows_by_heart(
     found = {name: score["value"] for name, score in made.metrics["scores"]["test"].items()}
     assert made.metrics["task"] == task
     print(file, {name: round(value, 4) for name, value in found.items()}, round(made.metrics["seconds"]["train"], 1), "s")
-    assert found[score] > 0.95 and found[other] > 0.95
+    opened = made.load()
+    rows = opened.form.encode(list(seen(data)))
+    best = reachable(opened.form.setting.task, rows) if task == "tag" else 1.0
+    assert found[score] > 0.98 * best and found[other] > 0.95
     again = joyul.evaluate(made.folder, data=str(data))
     assert again["scores"][score]["value"] == pytest.approx(found[score], abs=1e-6)
     auto = transformers.AutoModelForTokenClassification if task == "tag" else transformers.AutoModelForSequenceClassification
     stock, words = auto.from_pretrained(made.folder / "model").eval(), AutoTokenizer.from_pretrained(made.folder / "model")
-    rows = made.load().form.encode(list(made_examples(data))[:8])
-    ours = made.load().tuned.model.eval()
-    for row in rows:
+    ours = opened.tuned.model.eval()
+    for row in rows[:8]:
         inputs = {name: torch.tensor([values]) for name, values in row.tokens.items()}
         with torch.no_grad():
             assert torch.allclose(stock(**inputs).logits, ours(**inputs).logits, atol=1e-6)
     assert words.model_max_length <= 256
 
 
-def made_examples(data: Path) -> Iterable[Any]:
-    """The rows of a file as the run saw them."""
-    from joyul.data.gather import gather
-    from joyul.notes import Notes
-    from joyul.recipe.settings import RunSettings
+def reachable(task: Any, rows: Sequence[Row]) -> float:
+    """Entity F1 of the gold tags themselves, read through these tokens: entities that end inside a token cannot be told."""
+    gold = [task.decode(row.target) for row in rows]
+    told = [[row.target[first] for first, _ in row.aside.reach] for row in rows]
+    read = [
+        task.answer(Tagged(row.aside.pieces, row.aside.reach, tags, [1.0] * len(tags))) for row, tags in zip(rows, told, strict=True)
+    ]
+    return float(task.metrics(gold, [answer.value for answer in read])["entity_f1"])
 
+
+def seen(data: Path) -> Iterable[Any]:
+    """The rows of a file as the run saw them."""
     return gather(RunSettings(data=str(data), valid="none", test="none"), Notes()).splits.train
