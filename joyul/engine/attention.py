@@ -21,8 +21,8 @@ from joyul.engine.dropout import MASKS
 
 NAME = "joyul_rows"
 STRETCH = 2.5  # a block ends before a row more than this many times as long as its first
-# Lengths are rounded up to multiples of these: for every new shape the processor's library compiles, and keeps, another kernel.
-LINE_STEP, BLOCK_STEP = 32, 8
+# Sizes are rounded up to multiples of these: for every new shape the processor's library compiles, and keeps, another kernel.
+LINE_STEP, LENGTH_STEP, ROWS_STEP = 32, 8, 4
 UNKNOWN_TERMS = ("softcap", "position_bias", "s_aux", "head_mask")  # terms of attention that are not written out here
 
 
@@ -61,7 +61,7 @@ class _Gather(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class Block:
-    """Rows `first` to `last` (exclusive) as a rectangle of `length`; their tokens are `start` to `stop` of the line."""
+    """Rows `first` to `last` (exclusive) as a rectangle of `rows` x `length`; their tokens are `start` to `stop` of the line."""
 
     first: int
     last: int
@@ -69,6 +69,11 @@ class Block:
     start: int
     stop: int
     index: Tensor  # of each token: its slot in the rectangle
+
+    @property
+    def rows(self) -> int:
+        """Rows of the rectangle, the few that fill it up included."""
+        return -(-(self.last - self.first) // ROWS_STEP) * ROWS_STEP
 
 
 @dataclass
@@ -129,7 +134,7 @@ def _blocks(lengths: list[int], longest: int, index: Tensor, padded_right: bool)
     for row in range(1, len(lengths) + 1):
         if row < len(lengths) and lengths[row] <= STRETCH * lengths[first] and lengths[first] <= STRETCH * lengths[row]:
             continue
-        stop, length = start + sum(lengths[first:row]), min(longest, -(-max(lengths[first:row]) // BLOCK_STEP) * BLOCK_STEP)
+        stop, length = start + sum(lengths[first:row]), min(longest, -(-max(lengths[first:row]) // LENGTH_STEP) * LENGTH_STEP)
         slots = index[start:stop]
         inside = (slots // longest - first) * length + slots % longest
         blocks.append(Block(first, row, length, start, stop, inside))
@@ -163,7 +168,7 @@ def rows_attention(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     pieces = []
     for number, block in enumerate(layout.blocks):
-        count = (block.last - block.first) * block.length
+        count = block.rows * block.length
         parts = [_Spread.apply(line[block.start : block.stop], block.index, count) for line in lines]  # type: ignore[no-untyped-call]
         shaped = [part.view(-1, block.length, *part.shape[1:]).transpose(1, 2) for part in parts]
         mask = layout.once(attention_mask, number, lambda b=block: _bias(attention_mask, b, causal, query))
@@ -182,10 +187,12 @@ def _bias(mask: Tensor | None, block: Block, causal: bool, like: Tensor) -> Tens
         readable = mask[block.first : block.last, :, : block.length, : block.length]
     kind = torch.float32 if like.dtype in (torch.bfloat16, torch.float16) else like.dtype
     if readable.dtype != torch.bool:
-        return readable.to(kind)
-    if not causal and bool(readable.all()):
+        bias = readable.to(kind)
+    elif bool(readable.all()):
         return None
-    return torch.zeros(readable.shape, dtype=kind, device=like.device).masked_fill_(~readable, torch.finfo(kind).min)
+    else:
+        bias = torch.zeros(readable.shape, dtype=kind, device=like.device).masked_fill_(~readable, torch.finfo(kind).min)
+    return bias if bias.ndim < 4 else functional.pad(bias, (0, 0, 0, 0, 0, 0, 0, block.rows - bias.shape[0]))
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float, scale: float) -> Tensor:
