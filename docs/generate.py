@@ -35,6 +35,8 @@ RUN_FILES = {
     "metrics.json": "scores with intervals, rows, seconds, memory, bytes, versions, lineage; written last",
 }
 COMPARISON_FILES = {
+    "compare.yaml": "what was asked for; `joyul compare FOLDER` runs it again, or goes on with it",
+    "state.json": "as in a run",
     "methods/": "a run folder for each method",
     "comparison.json": "the table and the verdict",
     "best/": "a copy of the run folder of the method to ship",

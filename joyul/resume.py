@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from joyul.data.gather import Gathered
 
-STEPS_FILE = "steps.jsonl"
+STEPS_FILE, COMPARISON_RECIPE = "steps.jsonl", "compare.yaml"
 MAY_CHANGE = ("save_every",)  # everything else decides what comes out
 
 
@@ -75,12 +75,14 @@ def recipe_of(verb: str, place: str | None, given: Sequence[Given], notes: Notes
         return resolve(verb, given), False
     if path.suffix.lower() in (".yaml", ".yml"):
         return resolve(verb, given, recipe_file=str(path)), False
-    if not (path / RECIPE_FILE).is_file():
+    file = next((path / name for name in (COMPARISON_RECIPE, RECIPE_FILE) if (path / name).is_file()), None)
+    if file is None:
         return resolve(verb, [Given("data", str(place)), *given]), False
-    recipe = resolve(verb, given, recipe_file=str(path / RECIPE_FILE))
+    recipe = resolve(verb, given, recipe_file=str(file))
     here = recipe.run.out is None or Path(recipe.run.out).resolve() == path.resolve()
+    mine = verb == ("compare" if file.name == COMPARISON_RECIPE else "train")
     found = condition(path)
-    if verb != "train" or not here or (path / METRICS_FILE).is_file():
+    if not mine or not here or found == "ended" or (path / METRICS_FILE).is_file():
         notes.say("recipe_again", folder=place)
         return recipe, False
     if found == "running":
@@ -90,6 +92,11 @@ def recipe_of(verb: str, place: str | None, given: Sequence[Given], notes: Notes
         raise UsageError("resume_settings", where=str(path), keys=", ".join(other), may=", ".join(MAY_CHANGE))
     recipe.updated(out=str(path))
     return recipe, True
+
+
+def unfinished(folder: Path) -> bool:
+    """Whether there is a run that did not come to its metrics."""
+    return (folder / RECIPE_FILE).is_file() and not (folder / METRICS_FILE).is_file()
 
 
 def begun(folder: Path, notes: Notes) -> Begun:

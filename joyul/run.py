@@ -92,7 +92,7 @@ def tune(
         try:
             return (yield from _tuned(recipe, notes, gathered, data, hold, begun(folder, notes) if going_on else Begun()))
         except BaseException as error:
-            if hold.running and not isinstance(error, NonFiniteLoss):
+            if hold.running and gathered is None and not isinstance(error, NonFiniteLoss):  # a comparison speaks for itself
                 notes.warn("run_can_go_on", folder=str(folder))
             raise
 

@@ -37,7 +37,8 @@ def compare(call: Call) -> int:
     from joyul.compare.view import show_comparison, show_row
 
     notes = TerminalNotes()
-    comparison = compare_recipe(_recipe("compare", call, notes)[0], notes, show_row, follow)
+    recipe, going_on = _recipe("compare", call, notes)
+    comparison = compare_recipe(recipe, notes, show_row, follow, going_on)
     if not _print_json(call, comparison.record):
         show_comparison(comparison)
     return 0

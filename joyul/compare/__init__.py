@@ -10,14 +10,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from joyul.compare.protocol import Comparison
 
 
 class _Callable(ModuleType):
-    def __call__(self, **settings: Any) -> Comparison:
+    def __call__(self, place: str | Path | None = None, /, **settings: Any) -> Comparison:
         from joyul.compare.protocol import compare
 
-        return compare(**settings)
+        return compare(place, **settings)
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -13,6 +13,7 @@ from typing import Any
 
 from joyul.compare import baselines
 from joyul.compare.baselines import Baseline
+from joyul.compare.progress import Progress, Result
 from joyul.compare.verdict import Candidate, decide
 from joyul.contracts import Step, Task
 from joyul.data.gather import Gathered, gather
@@ -23,10 +24,13 @@ from joyul.learn import learn_task
 from joyul.methods.chain import Data
 from joyul.notes import Notes
 from joyul.recipe import chains
-from joyul.recipe.resolve import Recipe, admits, from_words
+from joyul.recipe.resolve import Recipe, admits, given_words
 from joyul.record import versions
+from joyul.resume import recipe_of, unfinished
 from joyul.run import Run, finish, tune
+from joyul.signals import listening
 from joyul.start import require_base
+from joyul.state import Hold
 
 ALL = ("prompt", "head", "layers", "lora", "full")  # cheap ones first: figures from the first seconds on
 COMPARISON_FILE = "comparison.json"
@@ -47,24 +51,45 @@ class Comparison:
         return self.folder / "best"
 
 
-def compare(**settings: Any) -> Comparison:
-    """`joyul.compare(data="reviews.csv", base="starter")`. The words are those of the command line."""
-    return compare_recipe(from_words("compare", settings), Notes())
+def compare(place: str | Path | None = None, /, **settings: Any) -> Comparison:
+    """`joyul.compare(data="reviews.csv", base="starter")`. The words are those of the command line.
+
+    `place` is what may stand first there: a data file, a recipe, or a folder of a comparison, which is gone on with.
+    """
+    notes = Notes()
+    recipe, going_on = recipe_of("compare", str(place) if place is not None else None, given_words(settings), notes)
+    return compare_recipe(recipe, notes, going_on=going_on)
 
 
 def compare_recipe(
-    recipe: Recipe, notes: Notes, show: Show = lambda row: None, follow: Follow = lambda running, recipe: finish(running)
-) -> Comparison:
-    """Run every method and baseline.
+    recipe: Recipe, notes: Notes, show: Show = lambda row: None, follow: Follow = lambda running, recipe: finish(running),
+    going_on: bool = False,
+) -> Comparison:  # fmt: skip
+    """Run every method and baseline. `going_on`: the comparison in `out=` did not end and is continued.
 
     `show` is called with each row of the table as soon as it is known; `follow` exhausts a run (a terminal shows its Steps).
     """
-    settings, started = recipe.run, time.perf_counter()
+    settings = recipe.run
     names = _names(recipe)
     if settings.data is None:
         raise UsageError("data_needed")
     folder = Path(settings.out) if settings.out else next_free(Path("runs") / f"{Path(settings.data).resolve().stem}-compare")
-    check_free(folder)
+    with listening(), Hold(folder) as hold:
+        if going_on:
+            hold.take()
+            notes.say("compare_goes_on", folder=str(folder))
+        else:
+            check_free(folder)
+        try:
+            return _compared(recipe, names, hold, notes, show, follow)
+        except BaseException:
+            if hold.running:
+                notes.warn("compare_can_go_on", folder=str(folder))
+            raise
+
+
+def _compared(recipe: Recipe, names: Sequence[str], hold: Hold, notes: Notes, show: Show, follow: Follow) -> Comparison:
+    settings, folder, started = recipe.run, hold.folder, time.perf_counter()
     require_base(settings.base)  # a base that cannot be had fails once, not once a method
     gathered = gather(settings, notes)
     if not gathered.labelled:
@@ -72,8 +97,12 @@ def compare_recipe(
     if not gathered.splits.valid:
         raise DataError("compare_needs_valid")
     task = learn_task(settings, gathered)
+    progress = Progress(folder, recipe, gathered.fingerprint)
+    hold.take()
+    progress.begin()
+    hold.run()
     rows, candidates = [], []
-    for row, candidate in _results(recipe, names, gathered, task, folder, notes, follow):
+    for row, candidate in _results(recipe, names, gathered, task, progress, notes, follow):
         show(row)
         rows.append(row)
         candidates += [candidate] if candidate else []
@@ -84,8 +113,9 @@ def compare_recipe(
         "seconds": time.perf_counter() - started, "base": settings.base, "seed": settings.seed, "versions": versions(),
         "data": {"source": settings.data, "fingerprint": gathered.fingerprint},
     }  # fmt: skip
-    write_json(folder / COMPARISON_FILE, record)
     write_folder(folder / "best", lambda path: _link(folder / "methods" / verdict["method"], path))
+    write_json(folder / COMPARISON_FILE, record)
+    progress.end()
     return Comparison(folder, record)
 
 
@@ -114,26 +144,39 @@ def _mine(recipe: Recipe, name: str, folder: Path) -> Recipe:
 
 
 def _results(
-    recipe: Recipe, names: Sequence[str], gathered: Gathered, task: Task, folder: Path, notes: Notes, follow: Follow
-) -> Iterator[tuple[dict[str, Any], Candidate | None]]:
+    recipe: Recipe, names: Sequence[str], gathered: Gathered, task: Task, progress: Progress, notes: Notes, follow: Follow
+) -> Iterator[Result]:
     """Each row of the table; with a Candidate where the method can win."""
     for baseline in baselines.all_of(task, gathered.splits, recipe.run.seed):
         yield _baseline_row(baseline, gathered, task), None
     data = Data(gathered.splits.train, gathered.splits.valid or ())
     for name in names:
-        mine = _mine(recipe, name, folder)
+        kept = progress.get(name)
+        if kept is not None:
+            yield kept
+            continue
+        mine = _mine(recipe, name, progress.folder)
         notes.say("comparing", method=name)
         try:
-            run = follow(tune(mine, notes, gathered, data), mine)
+            run = follow(tune(mine, notes, gathered, data, _going_on(Path(str(mine.run.out)))), mine)
         except (JoyulError, RuntimeError, MemoryError) as error:  # a method that fails stands in the table with its reason
             if isinstance(error, DoesNotFit) and recipe.run.methods is None:  # nobody asked for it
                 notes.say("method_left_out", method=name, reason=error)
                 continue
+            if isinstance(error, JoyulError) and error.key == "disk_full":  # the next one would fail of it too
+                raise
             notes.warn("method_failed", method=name, reason=error)
-            yield _row(name, error=str(error)), None
+            yield progress.keep(name, (_row(name, error=str(error)), None))
             continue
         row = _run_row(name, run, gathered)
-        yield row, Candidate(name, *_evidence(run, task), row["trainable"], row)
+        yield progress.keep(name, (row, Candidate(name, *_evidence(run, task), row["trainable"], row)))
+
+
+def _going_on(folder: Path) -> bool:
+    """Whether a method's run is there to be continued. One that ended in the moment before it was counted is done again."""
+    if folder.exists() and not unfinished(folder):
+        shutil.rmtree(folder)
+    return unfinished(folder)
 
 
 def _evidence(run: Run, task: Task) -> tuple[float, list[bool]]:

@@ -59,9 +59,22 @@ class Recipe:
         for key, value, origin in self.rows():
             mapping[key] = list(value) if isinstance(value, tuple) else _scalar(value)
             mapping.yaml_add_eol_comment(origin, key)
-        stream = io.StringIO()
-        YAML().dump(mapping, stream)
-        return stream.getvalue()
+        return _dumped(mapping)
+
+    def as_asked(self) -> str:
+        """The recipe of a comparison: its methods, and the settings of their stages as they were given."""
+        run = {key: value for key, value, _ in self.rows() if key != "method"}
+        mapping = CommentedMap({key: list(value) if isinstance(value, tuple) else _scalar(value) for key, value in run.items()})
+        if self.run.methods is not None:
+            mapping["methods"] = list(self.run.methods)
+        mapping |= {item.key: _scalar(item.value) for item, _ in self.stage_given}
+        return _dumped(mapping)
+
+
+def _dumped(mapping: CommentedMap) -> str:
+    stream = io.StringIO()
+    YAML().dump(mapping, stream)
+    return stream.getvalue()
 
 
 def _scalar(value: Any) -> Any:

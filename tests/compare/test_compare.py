@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import joyul
 from joyul.compare.verdict import Candidate, decide
+from joyul.engine import loop
 from joyul.errors import UsageError
-from tests import tiny
+from joyul.signals import Interrupted
+from joyul.state import condition
+from tests import forks, tiny
 
 
 def test_the_winner_is_chosen_on_validation_rows_and_ties_are_named() -> None:
@@ -66,3 +71,36 @@ def test_what_does_not_fit_is_left_out_unless_asked_for(reviews: str, tmp_path: 
     found = joyul.compare(data=reviews, base=decoder, out=str(tmp_path / "c"), epochs=1)
     assert [row["method"] for row in found.record["methods"]] == ["majority", "tfidf", "head", "layers", "lora", "full"]
     assert all(row["error"] is None for row in found.record["methods"])
+
+
+def test_an_interrupted_comparison_goes_on_where_it_stood(
+    base: str, reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the second of three methods: the first is kept as it is, the second continued, the table that of a whole one."""
+    given = {"base": base, "methods": ["prompt", "head", "full"], "epochs": 1, "precision": "fp32", "batch_size": 16}
+    whole = joyul.compare(reviews, out=str(tmp_path / "whole"), **given)
+    really, calls = loop._update, 0
+
+    def stopped(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Interrupted(signal.SIGTERM)
+        return really(*arguments)
+
+    monkeypatch.setattr(loop, "_update", stopped)
+    with pytest.raises(Interrupted):
+        joyul.compare(reviews, out=str(tmp_path / "c"), **given)
+    assert condition(tmp_path / "c") == "interrupted"
+    finished = tmp_path / "c/methods/prompt/metrics.json"
+    before = finished.stat().st_mtime_ns
+    again = joyul.compare(tmp_path / "c")
+    assert finished.stat().st_mtime_ns == before
+    assert calls == 3 + len(forks.steps(tmp_path / "whole/methods/full")) + len(forks.steps(tmp_path / "whole/methods/head")) - 2
+    keys = ("method", "score", "valid_score", "trainable", "error", "diagnosis")
+    tables = [[[row[key] for key in keys] for row in found.record["methods"]] for found in (again, whole)]
+    assert tables[0] == tables[1]
+    assert again.record["verdict"] == whole.record["verdict"]
+    assert forks.kept(again.best) == forks.kept(whole.best)
+    assert sorted(path.name for path in again.folder.iterdir()) == sorted(path.name for path in whole.folder.iterdir())
+    assert condition(again.folder) == "ended"
