@@ -33,7 +33,7 @@ from joyul.recipe.resolve import Recipe, given_words
 from joyul.record import step_line
 from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
 from joyul.signals import listening
-from joyul.start import build_methods, check_fits, open_tuned, report_facts, report_text
+from joyul.start import build_methods, check_fits, open_tuned, report_disk, report_facts, report_text
 from joyul.state import Hold
 
 
@@ -115,6 +115,7 @@ def _tuned(
     _settle(recipe, gathered, tuned)
     report_text(settings, tuned, data, gathered, notes)
     report_facts(recipe, tuned, methods, data, notes)
+    report_disk(recipe, tuned, methods, folder, notes)
     lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
     about = foundations(recipe, gathered, tuned) if any(method.trains for method in methods) else {}
     before.check(about, folder, notes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +15,7 @@ from transformers import PreTrainedModel
 
 from joyul import artifact
 from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, twin, width
-from joyul.bases.facts import Shape, Work, cost, report_cut, report_language
+from joyul.bases.facts import Shape, Work, cost, disk, report_cut, report_language
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
@@ -21,7 +23,7 @@ from joyul.contracts import Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
-from joyul.errors import DataError, DoesNotFit, UsageError
+from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.forms import FORMS, HEADS
 from joyul.learn import report_borders, report_targets
 from joyul.methods import METHODS
@@ -30,6 +32,7 @@ from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings, StageSettings
 from joyul.recipe.stages import Sizes
+from joyul.report.units import size
 from joyul.tasks.regress import Regress
 
 if TYPE_CHECKING:
@@ -198,6 +201,17 @@ def trial(tuned: Tuned, methods: Sequence[Method]) -> list[int]:
         counts.append(sum(p.numel() for group in method.moves(double) for p in group.parameters.values()))
         double = method.plain(double)
     return counts
+
+
+def report_disk(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], folder: Path, notes: Notes) -> None:
+    """Say what the run will take on disk. Raises RunError where that much is clearly not there."""
+    moving = max(trial(tuned, methods))
+    kept, most = disk(parameter_count(tuned.model), moving, recipe.run.save_every != "none")
+    free = shutil.disk_usage(next(place for place in (folder, *folder.absolute().parents) if place.exists())).free
+    if most > free:
+        raise RunError("disk_too_small", where=str(folder), need=size(most), free=size(free), kept=size(kept))
+    if kept:
+        notes.say("facts_disk", most=size(most), kept=size(kept), free=size(free))
 
 
 def _say_cost(

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -260,7 +261,7 @@ def fill(kind: str, patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(files, "sync", sync)
     if kind == "steps":
-        patch.setattr("joyul.results.step_line", refuse)
+        patch.setattr("joyul.run.step_line", refuse)
     if kind == "weights":
         patch.setattr("joyul.engine.checkpoint.save_file", refuse_weights)
 
@@ -309,3 +310,15 @@ def test_the_record_of_a_checkpoint_is_readable(desk: Path) -> None:
     assert (record["stage"], record["update"], record["steps"]) == (1, 5, 5)
     assert {path.name for path in newest.iterdir()} == {"record.json", "state.safetensors", "manifest.json"}
     assert {name.split("/")[0] for name in load_file(newest / "state.safetensors")} == {"weight", "moment", "best"}
+
+
+def test_a_disk_that_is_too_small_is_said_before(desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base has 22,210 parameters of four bytes: model, two checkpoints of four times as much, and what moves no longer."""
+    usage = shutil.disk_usage(desk)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=300_000))
+    command = ["train", "r.csv", "out=run", *(f"{key}={value}" for key, value in SETTINGS.items())]
+    assert main(command) == 1
+    assert "may need 888 kB there, but 300 kB are free" in capsys.readouterr().err
+    assert not (desk / "run").exists()
+    assert main([*command[:-1], "save_every=none"]) == 0
+    assert "at most 178 kB while it runs, 88.8 kB when it has ended; 300 kB are free" in capsys.readouterr().err

@@ -69,6 +69,16 @@ class Work:
     compiled: int = 0  # shapes of input for which products are compiled and kept
 
 
+def disk(parameters: int, moving: int, saves: bool) -> tuple[int, int]:
+    """Bytes that stay when a run has ended, and at most while it runs.
+
+    The model is written beside itself before it takes its name; two checkpoints hold the weights that move, two moments and the
+    best state, and once what earlier stages left.
+    """
+    kept = parameters * BYTES if moving else 0
+    return kept, kept + (2 * 4 * moving * BYTES + parameters * BYTES if saves and moving else kept)
+
+
 def cost(shape: Shape, moving: int, work: Work, flops: float, resident: int) -> Cost:
     """Estimate one stage of training.
 

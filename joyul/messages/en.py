@@ -346,6 +346,8 @@ ENGLISH = {
     # artifact, use
     "pairs_need_a_file": "this result reads pairs of texts: give data=FILE with both columns.",
     "cannot_write": "cannot be written: {reason}.",
+    "facts_disk": "on disk: at most {most} while it runs, {kept} when it has ended; {free} are free.",
+    "disk_too_small": "the run may need {need} there, but {free} are free. Make room, take out= on another disk, or add save_every=none ({kept} stay in the end).",
     "disk_full": "there is no room left for it ({reason}). What was written before is whole. Make room, then go on.",
     "folder_in_use": "process {pid} on {host} is writing this folder. Wait for it, stop it, or take another out=.",
     "checkpoint_garbled": "its bytes are not those that were written.",

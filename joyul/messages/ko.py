@@ -290,6 +290,8 @@ KOREAN = {
     # artifact, use
     "pairs_need_a_file": "문장 쌍을 읽는 결과입니다. 두 열이 있는 파일을 data=파일로 주세요.",
     "cannot_write": "쓸 수 없습니다: {reason}.",
+    "facts_disk": "디스크: 실행하는 동안 많아야 {most}, 끝나면 {kept}. 남은 자리는 {free}.",
+    "disk_too_small": "{need}까지 쓸 수 있는데 {free}만 남았습니다. 자리를 만들거나, 다른 디스크의 out=을 쓰거나, save_every=none을 더하세요 (끝나면 {kept}이(가) 남습니다).",
     "disk_full": "쓸 자리가 남아 있지 않습니다 ({reason}). 그 전에 쓴 것은 온전합니다. 자리를 만든 뒤 이어서 하세요.",
     "folder_in_use": "{host}의 프로세스 {pid}이(가) 이 폴더에 쓰고 있습니다. 기다리거나, 멈추거나, 다른 out=을 쓰세요.",
     "checkpoint_garbled": "쓴 내용과 바이트가 다릅니다.",

@@ -55,7 +55,7 @@ def full_disk(folder: Path, patch: pytest.MonkeyPatch) -> None:
     def refuse(step: Any) -> str:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    patch.setattr("joyul.results.step_line", refuse)
+    patch.setattr("joyul.run.step_line", refuse)
 
 
 def broken_word(folder: Path, patch: pytest.MonkeyPatch) -> None:
