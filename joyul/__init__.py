@@ -21,6 +21,7 @@ _HOMES = {
     "load": "joyul.artifact",
     "evaluate": "joyul.use",
     "compare": "joyul.compare",
+    "learning_rate": "joyul.rates",
     "Comparison": "joyul.compare.protocol",
     "JoyulError": "joyul.errors",
 }

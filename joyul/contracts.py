@@ -272,6 +272,9 @@ class Method(Protocol):
 class Step:
     """What one update, or one search round, did. A line of steps.jsonl.
 
+    `kind`: `update` trains; `search` tries a Form; `range` is one update of a learning-rate range test and `probe` one short run
+    at a rate: what they did to the weights is taken back.
+
     `seconds` is wall time since the previous Step ended (the first: since training started), evaluation and saving in it;
     `memory` is the process's resident memory in bytes (the accelerator's, where there is one).
     """
@@ -279,14 +282,14 @@ class Step:
     step: int  # counted from 1 over the whole run
     stage: int  # counted from 1
     method: str
-    kind: Literal["update", "search"]
+    kind: Literal["update", "search", "range", "probe"]
     rows: int
     tokens: int
     seconds: float
     memory: int
     loss: float | None = None  # of an update: mean over units
-    score: float | None = None  # of a search round: the task's metric for this candidate
-    candidate: Mapping[str, Any] | None = None  # of a search round: the Form's spec
+    score: float | None = None  # of a search round or probe: the task's metric for this candidate
+    candidate: Mapping[str, Any] | None = None  # of a search round: the Form's spec; of a probe: its rate and what came of it
     epoch: float | None = None
     learning_rate: float | None = None
     gradient_norm: float | None = None  # before clipping

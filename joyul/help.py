@@ -11,6 +11,7 @@ from joyul.terminal import results, show_table
 USAGES = {
     "train": "joyul train [DATA | RECIPE.yaml] [key=value ...]",
     "compare": "joyul compare [DATA | RECIPE.yaml] [key=value ...]",
+    "lr": "joyul lr [DATA | RECIPE.yaml] [key=value ...]",
     "predict": "joyul predict RUN [TEXT ...] [data=FILE out=FILE] [-- TEXT]",
     "eval": "joyul eval RUN data=FILE [key=value ...]",
     "watch": "joyul watch RUN [RUN ...]",

@@ -14,8 +14,10 @@ from joyul.bases.anatomy import parameter_count
 from joyul.bases.facts import report_cut
 from joyul.contracts import Example, Method, Prediction, Step, Task
 from joyul.engine import checkpoint, device
+from joyul.engine.batches import per_epoch
 from joyul.engine.diagnose import diagnose
 from joyul.engine.evaluate import Evaluation, evaluate
+from joyul.engine.optimise import planned
 from joyul.files import folder_bytes, write_json, write_lines, write_text
 from joyul.forms.align import joined
 from joyul.methods.chain import Data, Tuned, encode
@@ -64,12 +66,30 @@ def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], di
     settings["out"] = (str(folder), "")
     metrics["bytes"] = folder_bytes(folder) - folder_bytes(folder / checkpoint.FOLDER)  # they go when all is written
     facts = RunFacts(
-        recipe=settings, steps=[asdict(step) for step in run.steps], metrics=metrics, predictions=texts, notes=notes.kept
+        recipe=settings, steps=[asdict(step) for step in run.steps], metrics=metrics, predictions=texts, notes=notes.kept,
+        planned=_planned(run),
     )  # fmt: skip
     write_text(folder / "report.html", render(facts))
     write_text(folder / "README.md", card(facts))
     write_json(folder / artifact.METRICS_FILE, metrics)
     return metrics, evaluations
+
+
+def plan_of(settled: Mapping[str, Any], learning_rate: float, rows: int) -> list[tuple[int, float]]:
+    """(update, rate) as a stage with these settings plans them."""
+    updates = max(1, round(settled["epochs"] * per_epoch(rows, settled["batch_size"])))
+    return planned(settled["schedule"], settled["warmup"], learning_rate, updates)
+
+
+def _planned(run: Finished) -> dict[int, list[tuple[int, float]]]:
+    """For each stage that trained, the rates it had planned, over the steps of the run."""
+    found = {}
+    for number, stage in enumerate(run.recipe.stages, start=1):
+        first = next((step.step for step in run.steps if step.stage == number and step.kind == "update"), None)
+        rate = stage.values.get("learning_rate")
+        if first is not None and isinstance(rate, float):
+            found[number] = [(first + done - 1, value) for done, value in plan_of(stage.values, rate, len(run.data.train))]
+    return found
 
 
 def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], float | None]:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from joyul import artifact, results
 from joyul.bases.anatomy import width
@@ -35,6 +35,8 @@ from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
 from joyul.signals import listening
 from joyul.start import build_methods, check_fits, open_tuned, report_disk, report_facts, report_text
 from joyul.state import Hold
+
+Ended = TypeVar("Ended")
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,15 @@ def steps(place: str | Path | None = None, /, **settings: Any) -> Generator[Step
     return tune(recipe, notes, going_on=going_on)
 
 
-def finish(running: Generator[Step, None, Run]) -> Run:
-    """Exhaust a run."""
+def finish(running: Generator[Step, None, Ended]) -> Ended:
+    """Exhaust a run, or a search."""
     with closing(running):
         while True:
             try:
                 next(running)
             except StopIteration as end:
-                run: Run = end.value
-                return run
+                ended: Ended = end.value
+                return ended
 
 
 def tune(
@@ -102,6 +104,33 @@ def _tuned(
 ) -> Generator[Step, None, Run]:
     settings, folder, started = recipe.run, hold.folder, time.perf_counter()
     before.restore_origins(recipe)
+    tuned, methods, gathered, data = ready(recipe, notes, gathered, data)
+    report_disk(recipe, tuned, methods, folder, notes)
+    lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
+    about = foundations(recipe, gathered, tuned) if any(method.trains for method in methods) else {}
+    before.check(about, folder, notes)
+    _measured(recipe, before.steps, notes)
+    _open_folder(hold, recipe)
+    data.stores.folder = data.stores.folder or folder
+    device.reset_peak()
+    training, done = time.perf_counter(), list(before.steps)
+    stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done)
+    earlier = sum(step.seconds for step in before.steps)
+    seconds = {"train": earlier + time.perf_counter() - training, "total": earlier + time.perf_counter() - started}
+    ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, str(stopped) if stopped else None)
+    metrics, evaluations = results.write(folder, ended, notes)
+    write_text(folder / RECIPE_FILE, recipe.as_yaml())  # until here it said `auto`: a run that goes on searches again, or replays
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    if stopped is not None:
+        raise NonFiniteLoss("run_stopped", reason=str(stopped), folder=str(folder))
+    return Run(folder, metrics, evaluations)
+
+
+def ready(
+    recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: Data | None = None
+) -> tuple[Tuned, list[Method], Gathered | None, Data]:
+    """Everything before the first stage: rows, base, Form, every setting settled; what it will take is said."""
+    settings = recipe.run
     if gathered is None and settings.data is not None:
         gathered = gather(settings, notes)
     if gathered is None and settings.label_set is None:
@@ -115,23 +144,7 @@ def _tuned(
     _settle(recipe, gathered, tuned)
     report_text(settings, tuned, data, gathered, notes)
     report_facts(recipe, tuned, methods, data, notes)
-    report_disk(recipe, tuned, methods, folder, notes)
-    lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
-    about = foundations(recipe, gathered, tuned) if any(method.trains for method in methods) else {}
-    before.check(about, folder, notes)
-    _open_folder(hold, recipe)
-    data.stores.folder = data.stores.folder or folder
-    device.reset_peak()
-    training, done = time.perf_counter(), list(before.steps)
-    stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done)
-    earlier = sum(step.seconds for step in before.steps)
-    seconds = {"train": earlier + time.perf_counter() - training, "total": earlier + time.perf_counter() - started}
-    ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, str(stopped) if stopped else None)
-    metrics, evaluations = results.write(folder, ended, notes)
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    if stopped is not None:
-        raise NonFiniteLoss("run_stopped", reason=str(stopped), folder=str(folder))
-    return Run(folder, metrics, evaluations)
+    return tuned, methods, gathered, data
 
 
 def _open_folder(hold: Hold, recipe: Recipe) -> None:
@@ -154,6 +167,7 @@ def _train(
         try:
             for step in _stages(recipe, tuned, methods, data, notes, saver, before):
                 _record(file, step)
+                _measured(recipe, [step], notes)
                 done.append(step)
                 yield step
         except NonFiniteLoss as error:
@@ -199,10 +213,22 @@ def _stages(
             saver.changed = saver.changed or bool(method.moves(tuned.model))
             continue
         here = before.checkpoint if number == before.stage else None
-        options = {"number": number, "first_step": first, "seed": recipe.run.seed, "precision": recipe.run.precision}
+        options = {"number": number, "first_step": first, "seed": recipe.run.seed, "precision": recipe.run.precision,
+                   "usual_rate": item.usual.get("learning_rate")}  # fmt: skip
         for step in stage(tuned, method, item.settled, data, notes=notes, saver=saver, begun=here, **options):  # type: ignore[arg-type]
             first = step.step + 1
             yield step
+
+
+def _measured(recipe: Recipe, steps: Sequence[Step], notes: Notes) -> None:
+    """Write the rates that searches announced in `steps` into the recipe, with their evidence."""
+    announced = [(step, step.candidate) for step in steps if step.kind == "probe" and step.candidate and "chosen" in step.candidate]
+    for step, found in announced:
+        low, high = (f"{end:.2g}" for end in found["bracket"])
+        evidence = words("origin_rate", low=low, high=high, updates=found["updates"], rows=found["held_rows"])
+        recipe.stages[step.stage - 1].measured("learning_rate", found["chosen"], evidence)
+        rates = {"rate": f"{found['chosen']:g}", "usual": f"{found['usual']:g}"}
+        notes.say("rate_chosen", method=step.method, evidence=evidence, **rates)
 
 
 def _record(file: IO[str], step: Step) -> None:

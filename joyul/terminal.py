@@ -72,7 +72,7 @@ def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
                 return ended
             total = recipe.stages[step.stage - 1].values.get("epochs")
             bar.update(task, description=step.method, total=total, completed=step.epoch or 0, state=_state(step))
-            if step.valid is not None or step.kind == "search":
+            if step.valid is not None or step.kind in ("search", "probe"):
                 messages.print(f"  {_line(step)}", soft_wrap=True)
 
 
@@ -84,11 +84,21 @@ def _line(step: Step) -> str:
     if step.kind == "search":
         candidate = (step.candidate or {}).get("template", "")
         return words("line_search", score=f"{step.score:.3f}", candidate=escape(str(candidate)))
+    if step.kind == "probe":
+        return probe_line(step)
     valid = dict(step.valid or {})
     loss = valid.pop("loss", None)
     scores = ", ".join(f"{name} {value:.3f}" for name, value in valid.items())
     valid_loss = "–" if loss is None else f"{loss:.3f}"
     return words("line_epoch", epoch=f"{step.epoch:g}", loss=f"{step.loss:.3f}", valid_loss=valid_loss, scores=scores)
+
+
+def probe_line(step: Step) -> str:
+    """A probe of a learning-rate search: the rate as it is for the whole run, what came of it."""
+    found = step.candidate or {}
+    loss = "–" if found["valid_loss"] is None else f"{found['valid_loss']:.3f}"
+    score = "–" if step.score is None else f"{step.score:.3f}"
+    return words("line_probe", rate=f"{found['run_rate']:.2g}", loss=loss, score=score)
 
 
 def show_run(folder: str, metrics: Mapping[str, Any]) -> None:

@@ -44,6 +44,18 @@ def compare(call: Call) -> int:
     return 0
 
 
+def lr(call: Call) -> int:
+    """Measure the learning rate; a page."""
+    from joyul.rates import search
+
+    notes = TerminalNotes()
+    recipe, _ = _recipe("lr", call, notes)
+    found = follow(search(recipe, notes), recipe)
+    if not _print_json(call, found.record()):
+        results.print("\n".join(found.lines()), soft_wrap=True, markup=False)
+    return 0
+
+
 def predict(call: Call) -> int:
     """Answer for texts, a file or standard input."""
     from joyul.artifact import load

@@ -23,6 +23,7 @@ from joyul.plot import chart
 from joyul.recipe.resolve import resolve
 from joyul.report import counts, units
 from joyul.report.letters import short
+from joyul.report.rates import training
 from joyul.terminal import results
 
 STEPS_FILE, METRICS_FILE, METHODS_FOLDER = "steps.jsonl", "metrics.json", "methods"
@@ -168,7 +169,7 @@ def _epochs(run: Followed) -> float | None:
 
 def _curves(steps: Sequence[Line]) -> list[tuple[str, list[tuple[float, float]]]]:
     """Smoothed training loss, then the validation score, of the stage that is running."""
-    mine = [step for step in steps if step.get("stage") == steps[-1].get("stage")]
+    mine = [step for step in training(steps) if step.get("stage") == steps[-1].get("stage")]
     losses = [point for part in counts.pieces(mine, lambda step: step.get("loss")) for point in counts.smooth(part)]
     valid = [step for step in mine if step.get("valid")]
     metric = next((name for name in valid[-1]["valid"] if name != "loss"), "") if valid else ""

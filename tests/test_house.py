@@ -44,6 +44,7 @@ HOUSE = (
     "terminal",   # what a person sees
     "plot",       # curves as letters
     "watch",      # live curves of runs
+    "rates",      # the learning rate, measured
     "compare",    # several methods on the same rows
     "__init__",   # the Python API, loaded on first use
     "help",       # derived from the settings

@@ -20,7 +20,7 @@ from joyul.engine.device import memory
 from joyul.engine.dropout import quick_dropout, reseed
 from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.freeze import move_only, training_mode
-from joyul.engine.optimise import optimizer, scheduler
+from joyul.engine.optimise import Shape, optimizer, scheduler
 from joyul.engine.unpad import unpadded
 from joyul.errors import listing
 
@@ -36,7 +36,7 @@ class Plan:
     learning_rate: float
     batch_size: int
     weight_decay: float = 0.01
-    schedule: str = "linear"
+    schedule: str | Shape = "linear"
     warmup: float = 0.1
     clip: float = 1.0
     label_smoothing: float = 0.0

@@ -39,11 +39,18 @@ def optimizer(groups: Sequence[ParameterGroup], learning_rate: float, weight_dec
     return torch.optim.AdamW(parts, betas=BETAS, eps=EPSILON, fused=True)
 
 
-def scheduler(optimizer: torch.optim.Optimizer, schedule: str, warmup: float, updates: int, done: int = 0) -> LRScheduler:
+Shape = Callable[[int], float]  # the rate as a share of the highest one, by the number of updates done
+
+
+def scheduler(
+    optimizer: torch.optim.Optimizer, schedule: str | Shape, warmup: float, updates: int, done: int = 0
+) -> LRScheduler:
     """The rate over `updates` updates: up over the first share `warmup`, then as `schedule` says (transformers').
 
-    It is a function of the update alone, so `done` of them are passed over in one step.
+    A Shape is taken as it is. It is a function of the update alone, so `done` of them are passed over in one step.
     """
+    if not isinstance(schedule, str):
+        return LambdaLR(optimizer, schedule)
     name, fixed = SCHEDULES[schedule]
     warming = math.ceil(warmup * updates)
     updates = max(updates, warming + 1)  # transformers divides by what is left after the warm-up
@@ -57,9 +64,15 @@ def scheduler(optimizer: torch.optim.Optimizer, schedule: str, warmup: float, up
     return made
 
 
-def course(schedule: str, warmup: float, updates: int) -> Callable[[int], float]:
-    """The planned rate as a share of the highest one, by the number of updates done: what `scheduler` will set."""
+def shape(schedule: str, warmup: float, updates: int) -> Shape:
+    """What `scheduler` will set."""
     made = scheduler(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0), schedule, warmup, updates)
     assert isinstance(made, LambdaLR)
-    share: Callable[[int], float] = made.lr_lambdas[0]
+    share: Shape = made.lr_lambdas[0]
     return share
+
+
+def planned(schedule: str, warmup: float, learning_rate: float, updates: int, points: int = 200) -> list[tuple[int, float]]:
+    """(update counted from 1, rate) of a whole plan, thinned to about so many points."""
+    share, every = shape(schedule, warmup, updates), max(1, updates // points)
+    return [(done + 1, learning_rate * share(done)) for done in (*range(0, updates - 1, every), updates - 1)]

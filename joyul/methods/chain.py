@@ -23,9 +23,12 @@ from joyul.engine.trunk import Stores, frozen_trunk
 from joyul.engine.vocabulary import compact_vocabulary
 from joyul.errors import DoesNotFit
 from joyul.methods.choose import choose, winner
+from joyul.methods.rate import RateSearch
 from joyul.methods.standing import Standing, put_back
 from joyul.notes import Notes
+from joyul.recipe.chains import AUTO
 from joyul.recipe.settings import StageSettings
+from joyul.recipe.stages import STAGES
 from joyul.signals import interruptible, whole
 
 CHUNK = 1000  # rows tokenised between two ticks of the progress bar
@@ -76,11 +79,11 @@ def fitting(method: Method, form: Form) -> None:
 def stage(
     tuned: Tuned, method: Method, settings: StageSettings, data: Data, *,
     number: int = 1, first_step: int = 1, seed: int = 0, precision: str = "fp32", notes: Notes | None = None,
-    saver: Saver | None = None, begun: Checkpoint | None = None,
+    saver: Saver | None = None, begun: Checkpoint | None = None, usual_rate: float | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Run one stage and leave its result in `tuned`: the best Form, then the best weights by validation score.
 
-    `begun` is where to go on from, `saver` keeps the state on disk.
+    `begun` is where to go on from, `saver` keeps the state on disk, `usual_rate` is where `learning_rate=auto` begins to look.
     """
     fitting(method, tuned.form)
     forms = enter(tuned, method, number, seed)
@@ -93,7 +96,8 @@ def stage(
         first_step = begun.record["first_step"]
     groups = method.moves(tuned.model)
     if groups:
-        plan = Plan(**_settled(settings), precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step)
+        chosen = {**_settled(settings), **({"learning_rate": usual_rate} if settings.learning_rate == AUTO else {})}
+        plan = Plan(**chosen, precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step)
         saver = saver or Saver()
         _count(tuned, method)
         with recomputing(tuned.model) if settings.gradient_checkpointing else nullcontext():
@@ -168,30 +172,39 @@ def _train(
     tuned: Tuned, groups: Sequence[ParameterGroup], plan: Plan, data: Data, settings: StageSettings, notes: Notes,
     saver: Saver, begun: Checkpoint | None,
 ) -> Iterator[Step]:  # fmt: skip
-    form = tuned.form
-    rows = data.rows("train", form, notes)
-    if settings.class_weights == "balanced":
-        weights = form.setting.task.weights([row.target for row in rows])
-        rows = [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
-    valid = data.rows("valid", form, notes)
-    at = tuned.stages[-1].at
+    form, at = tuned.form, tuned.stages[-1].at
+    rows, valid = _weighted(data.rows("train", form, notes), form, settings), data.rows("valid", form, notes)
     with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
         best = Best(moving, form.setting.task.metric, settings.patience)
         course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
-        saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, course, best, saver.changed))
         trunk = frozen_trunk(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
         try:
-            with saver.guarding(), trunk as (spliced, kept, held_out):
-                evaluate = interruptible(validator(tuned.model, spliced, held_out, plan.micro_batch)) if held_out else None
-                for step in whole(train(tuned.model, spliced, kept, moving, plan, evaluate, course, at)) if not best.over else ():
-                    stop = best.read(step)
-                    yield step
-                    saver.after(step)
-                    if stop:
-                        break
-                saver.end()
+            with trunk as (spliced, kept, held):
+                if settings.learning_rate == AUTO:
+                    bounds = STAGES[plan.method].ranges["learning_rate"]
+                    search = RateSearch(tuned.model, spliced, kept, held, moving, plan, bounds, notes, at)
+                    yield from search
+                    plan = replace(plan, learning_rate=search.rate, first_step=plan.first_step + search.steps)
+                saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, course, best, saver.changed))
+                evaluate = interruptible(validator(tuned.model, spliced, held, plan.micro_batch)) if held else None
+                steps = train(tuned.model, spliced, kept, moving, plan, evaluate, course, at)
+                with saver.guarding():
+                    for step in whole(steps) if not best.over else ():
+                        stop = best.read(step)
+                        yield step
+                        saver.after(step)
+                        if stop:
+                            break
+                    saver.end()
         finally:
             best.restore()  # after a loss that is no number too: what was good is kept
+
+
+def _weighted(rows: list[Row], form: Form, settings: StageSettings) -> list[Row]:
+    if settings.class_weights != "balanced":
+        return rows
+    weights = form.setting.task.weights([row.target for row in rows])
+    return [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
 
 
 def encode(form: Form, examples: Sequence[Example], notes: Notes) -> list[Row]:

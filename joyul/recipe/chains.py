@@ -19,16 +19,19 @@ from joyul.recipe.settings import STAGE_KEYS, StageSettings
 from joyul.recipe.stages import STAGES, Default, Sizes, StageInfo
 from joyul.recipe.values import checked
 
+AUTO = "auto"  # a rate that is measured once the stage begins
+FEWEST = 10  # training rows; with fewer nothing can be measured
 JOINT = re.compile(r"(?<![\d.][eE])\+")  # the + of `1e+3` joins nothing
 
 
 @dataclass
 class Stage:
-    """One stage of a chain: its settings as far as they are known, and where each came from."""
+    """One stage of a chain: its settings as far as they are known, where each came from, and what is usual for these sizes."""
 
     method: str
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    usual: dict[str, Any] = field(default_factory=dict)
 
     @property
     def info(self) -> StageInfo:
@@ -43,10 +46,17 @@ class Stage:
     def settle(self, sizes: Sizes) -> StageSettings:
         """Fill what was not given with the method's defaults for these sizes."""
         for key, default in self.info.defaults(sizes, self.values).items():
+            self.usual[key] = default.value
+            if self.values.get(key) == AUTO and sizes.rows < FEWEST:
+                self.measured(key, default.value, words("origin_default", why=words("why_too_few", rows=sizes.rows)))
             if key not in self.values:
                 self.values[key] = default.value
                 self.origins[key] = default_origin(default)
         return self.settled
+
+    def measured(self, key: str, value: Any, origin: str) -> None:
+        """Fix a setting that was `auto`."""
+        self.values[key], self.origins[key] = value, origin
 
 
 def default_origin(default: Default) -> str:
@@ -136,7 +146,8 @@ def _put(item: Given, key: str, pairs: Sequence[tuple[Stage, Any]], origin: str)
     for stage, written in pairs:
         value = written.strip() if isinstance(written, str) else written
         settled = checked(StageSettings, {key: value}, {key: item.where or ""} if item.where else {})
-        if key in stage.info.ranges and not _inside(getattr(settled, key), stage.info.ranges[key]):
+        number = getattr(settled, key)
+        if key in stage.info.ranges and number != AUTO and not _inside(number, stage.info.ranges[key]):
             raise _out_of_range(item, key, [stage])
         stage.values[key] = value
         stage.origins[key] = origin

@@ -11,9 +11,9 @@ from ruamel.yaml.error import YAMLError
 
 from joyul.messages import language
 
-RUN_VERBS = ("train", "compare")
+RUN_VERBS = ("train", "compare", "lr")
 DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log", ".parquet", ".arrow", ".xlsx")
-ALL_VERBS = ("train", "compare", "predict", "eval", "init", "methods", "env", "watch")
+ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "init", "methods", "env", "watch")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class RunSettings(BaseModel):
     )] = "starter"
     method: Annotated[str, Doc(
         "one stage or several joined by + (see joyul methods)", "단계 하나, 또는 +로 이은 여러 단계 (joyul methods 참고)",
-        aliases=("finetuning_type", "tuner_type", "train_type", "peft_method"), verbs=("train",),
+        aliases=("finetuning_type", "tuner_type", "train_type", "peft_method"), verbs=("train", "lr"),
     )] = "full"
     methods: Annotated[Listed | None, Doc(
         "the methods to compare (default: every one that fits)", "비교할 방법들 (기본: 쓸 수 있는 모두)", verbs=("compare",),
@@ -208,8 +208,9 @@ class StageSettings(BaseModel):
     epochs: Annotated[float | None, Field(gt=0, le=10_000), Doc(
         "passes over the training rows, at most", "학습 데이터를 도는 최대 횟수", aliases=("num_train_epochs", "num_epochs", "n_epochs"),
     )] = None
-    learning_rate: Annotated[float | None, Field(gt=0, le=10), Doc(
-        "the highest rate of the schedule", "가장 높은 학습률", aliases=("lr",),
+    learning_rate: Annotated[Annotated[float, Field(gt=0, le=10)] | Literal["auto"] | None, Doc(
+        "the highest rate of the schedule; auto measures it first (see joyul lr)",
+        "가장 높은 학습률. auto는 먼저 재어 봄 (joyul lr 참고)", aliases=("lr",),
     )] = None
     batch_size: Annotated[int | None, Field(ge=1), Doc(
         "rows in one update, exactly", "한 번 갱신에 쓰는 행 수", aliases=("train_batch_size", "global_batch_size"),

@@ -12,6 +12,7 @@ from joyul.report.letters import short
 from joyul.report.svg import Series
 
 Line = Mapping[str, Any]
+Plan = Sequence[tuple[float, float]]  # (step, rate)
 MOST_LABELS = 20
 MOST_PAIRS = 15
 
@@ -44,9 +45,10 @@ def kept(steps: Sequence[Line], metric: str) -> list[Line]:
     return [step for _, step in best.values()]
 
 
-def curves(steps: Sequence[Line], metric: str) -> list[Figure]:
-    """Loss, score and learning rate over the steps; only those that have points."""
-    found = [figure for figure in (_loss(steps, metric), _score(steps, metric), _rate(steps)) if figure is not None]
+def curves(steps: Sequence[Line], metric: str, planned: Mapping[int, Plan] | None = None) -> list[Figure]:
+    """Loss, score and learning rate over the steps; only those that have points. `planned`: each stage's rates as planned."""
+    made = _loss(steps, metric), _score(steps, metric), _rate(steps, planned or {})
+    found = [figure for figure in made if figure is not None]
     return [replace(found[0], shape="tall"), *found[1:]] if len(found) == 3 else found
 
 
@@ -129,21 +131,31 @@ def _percent(value: float) -> str:
     return f"{value * 100:.3g} %"
 
 
-def _rate(steps: Sequence[Line]) -> Figure | None:
+def _rate(steps: Sequence[Line], planned: Mapping[int, Plan]) -> Figure | None:
+    """The rate as it was, over the rate as it was planned (a stage may stop early). Planned ends are cut at the next stage."""
     parts = counts.pieces(steps, lambda step: step.get("learning_rate"))
     if not parts:
         return None
     title, peaks = words("report_rate"), [max(y for _, y in part) for part in parts]
     note = _span(title, [y for part in parts for _, y in part])
-    if max(peaks) <= 10 * min(peaks) or min(peaks) <= 0:
-        series = [_series(title, [counts.thin(part, 150) for part in parts], "line", _tip(title))]
-        return _chart("rate", title, note, series, [], steps, height=190)
-    # a prompt learns a thousand times faster than weights: on one scale the slower stage would be a flat line
-    shares = [[(x, y / peak) for x, y in counts.thin(part, 150)] for part, peak in zip(parts, peaks, strict=True)]
-    figure = _chart(
-        "rate", title, note, [_series(title, shares, "line", _tip(title, _percent))], [], steps, _percent, 190
-    )
-    return replace(figure, note=words("report_rate_shares", peaks=", ".join(map(short, peaks))))
+    ends = [part[0][0] for part in parts[1:]] + [float("inf")]
+    plans = [[(x, y) for x, y in plan if x < end] for plan, end in zip(planned.values(), ends, strict=False)]
+    last = max((x for plan in plans for x, _ in plan), default=None)
+    show: Callable[[float], str] = short
+    if len(plans) != len(parts):
+        plans = [[] for _ in parts]
+    if min(peaks) > 0 and max(peaks) > 10 * min(peaks):
+        # a prompt learns a thousand times faster than weights: on one scale the slower stage would be a flat line
+        parts, plans = (_shares(each, peaks) for each in (parts, plans))
+        note, show = words("report_rate_shares", peaks=", ".join(map(short, peaks))), _percent
+    series = [Series(words("report_planned"), counts.joined([plan for plan in plans if plan]), "thin"),
+              _series(title, [counts.thin(part, 150) for part in parts], "line", _tip(title, show))]  # fmt: skip
+    figure = _chart("rate", title, note, series, [], steps, show, 190, until=last)
+    return replace(figure, note=note if show is _percent else "")
+
+
+def _shares(parts: Sequence[Plan], peaks: Sequence[float]) -> list[list[tuple[float, float]]]:
+    return [[(x, y / peak) for x, y in part] for part, peak in zip(parts, peaks, strict=True)]
 
 
 def _span(name: str, values: Sequence[float], show: Callable[[float], str] = short) -> str:
@@ -171,9 +183,12 @@ def _chart(
     steps: Sequence[Line],
     y_format: Callable[[float], str] = short,
     height: int = 270,
+    until: float | None = None,
 ) -> Figure:
+    """`until`: the axis goes on beyond the last step."""
     series = [one for one in series if any(y is not None for _, y in one.points)]
-    span = float(steps[0]["step"]), float(steps[-1]["step"])  # the same for all charts, so that they can be compared
+    # the same for all charts, so that they can be compared
+    span = float(steps[0]["step"]), max(float(steps[-1]["step"]), until or 0.0)
     drawing = svg.line_chart(
         series,
         name=name,

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from jinja2 import FileSystemLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from joyul.messages import language, words
-from joyul.report import answers, charts, counts, units
+from joyul.report import answers, charts, counts, rates, units
 
 SINGLE_LABEL = ("classify", "image", "logs")  # tasks whose answers can be counted in a confusion matrix
 NUMBERS = ("regress",)  # nearly every answer is a little wrong
@@ -44,6 +44,7 @@ class RunFacts:
     metrics: Mapping[str, Any]  # metrics.json
     predictions: Sequence[Mapping[str, Any]]  # predictions.jsonl, with the row's text
     notes: Sequence[tuple[str, str]]  # (say | warn, text)
+    planned: Mapping[int, charts.Plan] = field(default_factory=dict)  # stage -> (step, rate) of its whole schedule
 
 
 def render(run: RunFacts) -> str:
@@ -56,6 +57,20 @@ def card(run: RunFacts) -> str:
     """The model card in Markdown, with the front matter that the hub reads."""
     text = _environment(markup=False).get_template("card.md.jinja").render(_common(run) | _hub(run))
     return _encodable(text)
+
+
+def rates_page(
+    steps: Sequence[Mapping[str, Any]], planned: charts.Plan, method: str, notes: Sequence[tuple[str, str]]
+) -> str:
+    """The page of a learning-rate search: range test, probes, the schedule planned with the rate found."""
+    rate = f"{rates.chosen(steps)['chosen']:g}"
+    command = f"joyul train ... method={method} learning_rate={rate}"
+    figures = [*rates.figures(steps), rates.schedule(planned)]
+    content = {
+        "title": words("lr_title", method=method), "rate": rate, "said": [text for _, text in notes], "figures": figures,
+        "command": command, "language": language(),
+    }  # fmt: skip
+    return _encodable(_environment(markup=True).get_template("lr.html.jinja").render(content))
 
 
 def _environment(markup: bool) -> ImmutableSandboxedEnvironment:
@@ -171,9 +186,10 @@ def _details(run: RunFacts) -> dict[str, Any]:
     labelled = [line for line in lines if line.get("target") is not None]
     found = counts.confusion(lines, words("report_no_answer")) if task in SINGLE_LABEL else None
     bins = counts.calibration(lines) if found else []
-    kept = charts.kept(run.steps, metric)
+    kept, trained = charts.kept(run.steps, metric), rates.training(run.steps)
     return {
-        "curves": charts.curves(run.steps, metric),
+        "curves": charts.curves(trained, metric, run.planned),
+        "rates": rates.figures(run.steps),
         "evaluations": [(step, any(step is one for one in kept)) for step in charts.evaluations(run.steps)],
         "tried": sorted(
             (step for step in run.steps if step.get("kind") == "search" and step.get("candidate")),

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import optimization
 
-from joyul.engine.optimise import SCHEDULES, course, scheduler
+from joyul.engine.optimise import SCHEDULES, scheduler, shape
 
 UPDATES, WARMING = 50, 5
 PEERS: dict[str, Callable[[Any], LRScheduler]] = {
@@ -39,21 +39,21 @@ def rates(made: LRScheduler, updates: int = UPDATES) -> list[float]:
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_every_schedule_is_that_of_transformers_and_its_course_is_what_it_sets(name: str) -> None:
+def test_every_schedule_is_that_of_transformers_and_its_shape_is_what_it_sets(name: str) -> None:
     ours = rates(scheduler(optimizer(), name, WARMING / UPDATES, UPDATES))
     assert ours == rates(PEERS[name](optimizer()))
-    share = course(name, WARMING / UPDATES, UPDATES)
+    share = shape(name, WARMING / UPDATES, UPDATES)
     assert [0.3 * share(done) for done in range(UPDATES)] == pytest.approx(ours, rel=1e-12)
 
 
 def test_worked_values() -> None:
     """Rate shares written down by hand: half-way up the warm-up, at the top, and where each shape has a known value."""
-    assert course("linear", 0.1, 20)(1) == 0.5
-    assert course("linear", 0.1, 20)(11) == 0.5  # half of the 18 updates after the warm-up
-    assert course("polynomial", 0.0, 20)(10) == 0.25  # (1 - 1/2) squared
-    assert course("cosine_with_restarts", 0.0, 30)(10) == pytest.approx(1.0)  # the second cycle starts at the top
-    assert course("inverse_sqrt", 0.1, 40)(16) == 0.5  # 4 of warm-up: sqrt(4 / 16)
-    assert course("warmup_stable_decay", 0.1, 100)(79) == 1.0 and course("warmup_stable_decay", 0.1, 100)(85) == 0.5
+    assert shape("linear", 0.1, 20)(1) == 0.5
+    assert shape("linear", 0.1, 20)(11) == 0.5  # half of the 18 updates after the warm-up
+    assert shape("polynomial", 0.0, 20)(10) == 0.25  # (1 - 1/2) squared
+    assert shape("cosine_with_restarts", 0.0, 30)(10) == pytest.approx(1.0)  # the second cycle starts at the top
+    assert shape("inverse_sqrt", 0.1, 40)(16) == 0.5  # 4 of warm-up: sqrt(4 / 16)
+    assert shape("warmup_stable_decay", 0.1, 100)(79) == 1.0 and shape("warmup_stable_decay", 0.1, 100)(85) == 0.5
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
