@@ -119,7 +119,8 @@ def _tuned(
     seconds = {"train": earlier + time.perf_counter() - training, "total": earlier + time.perf_counter() - started}
     ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, str(stopped) if stopped else None)
     metrics, evaluations = results.write(folder, ended, notes)
-    write_text(folder / RECIPE_FILE, recipe.as_yaml())  # until here it said `auto`: a run that goes on searches again, or replays
+    if any(step.kind == "probe" for step in done):  # until here it said `auto`: going on searches again, or reads the Steps
+        write_text(folder / RECIPE_FILE, recipe.as_yaml())
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if stopped is not None:
         raise NonFiniteLoss("run_stopped", reason=str(stopped), folder=str(folder))
@@ -222,8 +223,7 @@ def _stages(
 
 def _measured(recipe: Recipe, steps: Sequence[Step], notes: Notes) -> None:
     """Write the rates that searches announced in `steps` into the recipe, with their evidence."""
-    announced = [(step, step.candidate) for step in steps if step.kind == "probe" and step.candidate and "chosen" in step.candidate]
-    for step, found in announced:
+    for step, found in ((step, step.candidate) for step in steps if step.candidate and "chosen" in step.candidate):
         low, high = (f"{end:.2g}" for end in found["bracket"])
         evidence = words("origin_rate", low=low, high=high, updates=found["updates"], rows=found["held_rows"])
         recipe.stages[step.stage - 1].measured("learning_rate", found["chosen"], evidence)

@@ -146,6 +146,27 @@ def test_a_run_records_the_rate_and_its_recipe_gives_the_same_weights(base: str,
     assert seconds == pytest.approx(run.metrics["seconds"]["train"], rel=0.1)
 
 
+@pytest.mark.parametrize("stop_at", ["range", "update"])
+def test_a_run_that_was_stopped_goes_on_to_the_same_steps_and_weights(base: str, reviews: str, tmp_path: Path, stop_at: str) -> None:
+    """Left in the middle of the search, which begins again, and in the middle of what follows, which does not search again."""
+    whole = train(base, reviews, tmp_path / "whole", method="full", learning_rate="auto")
+    words = {**FAST, "data": reviews, "base": base, "precision": "fp32", "method": "full", "learning_rate": "auto"}
+    running = joyul.steps(**words, out=str(tmp_path / "left"))
+    seen = 0
+    for step in running:
+        seen += step.kind == stop_at
+        if seen == 7:
+            break
+    running.close()
+    run = joyul.train(tmp_path / "left")
+    one, other = (load_file(folder / "model/model.safetensors") for folder in (whole.folder, run.folder))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    lines = [[json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()] for folder in (whole.folder, run.folder)]
+    one, other = ([{key: line[key] for key in line if key not in ("seconds", "memory")} for line in each] for each in lines)
+    assert one == other
+    assert recipe(run.folder)["learning_rate"] == recipe(whole.folder)["learning_rate"] != "auto"
+
+
 def test_test_rows_are_never_read_by_a_search(base: str, reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[str] = set()
     collate = Default.collate
