@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from joyul.data.gather import Gathered
 
 STEPS_FILE, COMPARISON_RECIPE = "steps.jsonl", "compare.yaml"
-MAY_CHANGE = ("save_every",)  # everything else decides what comes out
+MAY_CHANGE = ("save_every", "report_to")  # everything else decides what comes out
 
 
 @dataclass(frozen=True)

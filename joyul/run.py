@@ -28,6 +28,7 @@ from joyul.files import check_free, next_free, refusal, write_text
 from joyul.learn import check_stages, learn_task
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, pass_over, stage
+from joyul.monitor import Monitor
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
 from joyul.record import step_line
@@ -162,13 +163,16 @@ def _train(
     about: Mapping[str, Any], done: list[Step],
 ) -> Generator[Step, None, NonFiniteLoss | None]:  # fmt: skip
     """All stages, each Step written down; the error, where a loss was no number: what was good is kept, then the run fails."""
-    with open(folder / STEPS_FILE, "a", encoding="utf-8") as file:
+    settings = {key: str(value) for key, value, _ in recipe.rows()}
+    watching = Monitor(recipe.run.report_to or (), folder, settings, notes)
+    with open(folder / STEPS_FILE, "a", encoding="utf-8") as file, watching as monitor:
         saver = Saver(folder / CHECKPOINTS, recipe.run.save_every, about, lambda: _synced(file, done))
         saver.follow(before.checkpoint)
         try:
             for step in _stages(recipe, tuned, methods, data, notes, saver, before):
                 _record(file, step)
                 _measured(recipe, [step], notes)
+                monitor.read(step)
                 done.append(step)
                 yield step
         except NonFiniteLoss as error:

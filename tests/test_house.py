@@ -37,6 +37,7 @@ HOUSE = (
     "record",     # how a Step is written down
     "results",    # scores, costs and files of a finished run
     "learn",      # the task that rows and settings define
+    "monitor",    # trackers that read Steps
     "start",      # everything ready for the first stage
     "resume",     # going on with a run that did not end
     "run",        # the story

@@ -572,6 +572,10 @@ ENGLISH = {
     "lr_nothing_moves": "{method} moves no weight, so it has no learning rate.",
     "lr_given": "learning_rate={rate} is not used: joyul lr measures it.",
     "lr_too_few": "{rows} training rows are too few to measure a learning rate; train with the default.",
+    # monitoring
+    "tracker_missing": "report_to={found} needs a package that is not installed: pip install 'joyul[{found}]'.",
+    "tracker_started": "{name} gets the settings and the numbers of each step, no rows.",
+    "tracker_failed": "{name} failed and is left out; the run goes on. It said: {reason}",
     # watch
     "verb_watch": "live curves of one run or several in the terminal; Ctrl-C leaves the runs alone",
     "watch_running": "running",

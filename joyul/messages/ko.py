@@ -509,6 +509,10 @@ KOREAN = {
     "lr_nothing_moves": "{method}는 가중치를 바꾸지 않아 학습률이 없습니다.",
     "lr_given": "learning_rate={rate}은 쓰지 않습니다. joyul lr가 잽니다.",
     "lr_too_few": "학습 데이터가 {rows}행뿐이라 학습률을 잴 수 없습니다. 기본값으로 학습하세요.",
+    # monitoring
+    "tracker_missing": "report_to={found}에 필요한 패키지가 없습니다: pip install 'joyul[{found}]'.",
+    "tracker_started": "{name}에 설정과 단계마다의 수치를 보냅니다. 데이터는 보내지 않습니다.",
+    "tracker_failed": "{name} 오류로 더는 보내지 않습니다. 학습은 계속합니다. 오류: {reason}",
     # watch
     "verb_watch": "터미널에서 실행의 곡선을 실시간으로 봄. Ctrl-C를 눌러도 실행은 계속됨",
     "watch_running": "실행 중",

@@ -56,6 +56,7 @@ def _templates(value: Any) -> Any:
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 LabelSet = Annotated[tuple[str, ...], BeforeValidator(_label_set)]
 Templates = Annotated[tuple[str, ...], BeforeValidator(_templates)]
+Trackers = Annotated[tuple[Literal["tensorboard", "wandb", "mlflow"], ...], BeforeValidator(_listed)]
 Share = Field(gt=0, lt=1)
 
 
@@ -176,6 +177,11 @@ class RunSettings(BaseModel):
         "이어서 학습할 상태를 저장하는 때: 에폭마다, 갱신 횟수마다, 저장 안 함, 또는 auto (시간이 거의 들지 않는 만큼)",
         aliases=("save_steps",),
     )] = "auto"
+    report_to: Annotated[Trackers | None, Doc(
+        "also pass the numbers of each step to tensorboard, wandb or mlflow (keys and hosts come from the environment)",
+        "단계마다의 수치를 tensorboard, wandb, mlflow에도 보냄 (키와 주소는 환경 변수에서만 읽음)",
+        aliases=("log_with",), verbs=("train", "compare"),
+    )] = None
     out: Annotated[str | None, Doc(
         "the folder (predict: the file) to write", "결과 폴더 (predict에서는 결과 파일)",
         aliases=("output_dir", "project_name", "save_dir"), verbs=(*RUN_VERBS, "predict", "eval", "init"),

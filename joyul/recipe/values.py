@@ -29,13 +29,14 @@ def choices(key: str) -> list[str]:
     """The words a setting may have; empty when it is not a choice among words."""
     found: list[str] = []
     for option in options(key):
-        found += option.get("enum", []) or ([option["const"]] if "const" in option else [])
+        named = option.get("enum") or option.get("items", {}).get("enum", [])  # words, or words of a list
+        found += named or ([option["const"]] if "const" in option else [])
     return found
 
 
 def allowed(key: str) -> str:
     """What a setting may be, in words: `a whole number, at least 1`."""
-    plain = [option for option in options(key) if "enum" not in option and "const" not in option]
+    plain = [option for option in options(key) if not {"enum", "const"} & {*option, *option.get("items", {})}]
     if named := choices(key):
         return words("type_choice", names=", ".join([*named, *map(_bounded, plain)]))
     return _bounded(plain[0])
