@@ -24,13 +24,17 @@ PROJECT = "joyul"
 UNSENT = ("step", "stage", "method", "kind", "candidate")  # where a number belongs, not a number
 
 
+def require(names: Sequence[str]) -> None:
+    """Raise UsageError for a tracker that is not installed."""
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise UsageError("tracker_missing", found=name)
+
+
 class Monitor:
-    """Passes Steps on to trackers while the block lasts. Raises UsageError for one that is not installed, before any work."""
+    """Passes Steps on to trackers while the block lasts."""
 
     def __init__(self, names: Sequence[str], folder: Path, settings: Mapping[str, str], notes: Notes) -> None:
-        for name in names:
-            if importlib.util.find_spec(name) is None:
-                raise UsageError("tracker_missing", found=name)
         self._names, self._folder, self._settings, self._notes = names, folder, dict(settings), notes
         self._trackers: dict[str, GeneralTracker] = {}
 

@@ -28,7 +28,7 @@ from joyul.files import check_free, next_free, refusal, write_text
 from joyul.learn import check_stages, learn_task
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, pass_over, stage
-from joyul.monitor import Monitor
+from joyul.monitor import Monitor, require
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
 from joyul.record import step_line
@@ -86,6 +86,7 @@ def tune(
 
     `going_on`: the run in `out=` did not end and is continued. Stopped by a signal, it saves its state and raises Interrupted.
     """
+    require(recipe.run.report_to or ())
     folder = Path(recipe.run.out) if recipe.run.out else next_free(Path("runs") / default_name(recipe))
     with listening(), Hold(folder) as hold:
         if going_on:

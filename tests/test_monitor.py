@@ -69,10 +69,11 @@ def test_a_tracker_that_fails_is_left_out_and_said_once(breaks: str, tmp_path: P
         assert fake.seen[2] == ("log", numbers(STEP), 3)
 
 
-def test_what_is_not_installed_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def test_what_is_not_installed_is_refused_before_any_work(reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("joyul.monitor.importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"joyul\[wandb\]"):
-        Monitor(["wandb"], tmp_path, {}, Notes())
+        joyul.train(data=reviews, report_to="wandb", out=str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("given", ["tensorbord", "tensorboard,wadb", "all", "[tensorboard"])

@@ -25,7 +25,7 @@ from joyul.engine.batches import TOKEN_BUDGET, cut, per_epoch
 from joyul.engine.device import device, memory
 from joyul.engine.evaluate import evaluate
 from joyul.engine.finite import NonFiniteLoss
-from joyul.engine.loop import Plan, train
+from joyul.engine.loop import At, Plan, train
 from joyul.engine.range_test import FACTOR, between, bracket, diverged, following, lowest_of, rising
 from joyul.notes import Notes
 
@@ -93,6 +93,7 @@ class RateSearch:
     plan: Plan
     bounds: tuple[float, float]
     notes: Notes
+    at: At = lambda groups, done, total: groups
     rate: float = 0.0
     steps: int = 0
 
@@ -127,7 +128,8 @@ class RateSearch:
 
     def _train(self, rows: Sequence[Row], updates: int, **changes: Any) -> Iterator[Step]:
         epochs = updates / per_epoch(len(rows), self.plan.batch_size)
-        return train(self.model, self.form, rows, self.groups, replace(self.plan, epochs=epochs, **changes))
+        plan = replace(self.plan, epochs=epochs, **changes)
+        return train(self.model, self.form, rows, self.groups, plan, at=self.at)
 
     def _range(self, rows: Sequence[Row], budget: Budget) -> Generator[Step, None, tuple[float, float]]:
         """The range test; the ends of the rates worth trying."""
