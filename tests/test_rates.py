@@ -116,11 +116,14 @@ def test_a_rate_at_which_training_breaks_is_never_chosen(base: str, form: Defaul
             far = (model.get_parameter("classifier.weight") - weight).abs().max() > 0.004
             return self.form.losses(model, batch, label_smoothing) * (math.nan if far else 1.0)
 
-    found, steps, _ = search(base, Breaks(form), encoded[:60], encoded[60:])
-    probes = [step for step in steps if step.kind == "probe"]
-    assert any(step.candidate is not None and step.candidate["valid_loss"] is None and step.score is None for step in probes)
+    found, steps, model = search(base, Breaks(form), encoded[:60], encoded[60:])
+    assert sum(step.kind == "range" for step in steps) < 30  # it ended where training broke
     assert found.rate < 1e-3
-    json.dumps([step.candidate for step in probes], allow_nan=False)
+    json.dumps([step.candidate for step in steps], allow_nan=False)
+    broken = found._probe(encoded[:60], encoded[60:], 1e-2, Budget.of(24))
+    assert broken.loss == math.inf and broken.score is None
+    start.load_state_dict(model.state_dict())  # what a broken probe did is taken back too
+    assert torch.equal(start.get_parameter("classifier.weight"), weight)
 
 
 def train(base: str, data: str, out: Path, **settings: Any) -> joyul.Run:

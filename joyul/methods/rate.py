@@ -176,7 +176,8 @@ class RateSearch:
                 return probe
             if all(map(math.isfinite, losses)):
                 probe.losses = losses
-                probe.score = evaluate(self.model, self.form, held, most=self.plan.micro_batch).metrics[self.form.setting.task.metric]
+                found = evaluate(self.model, self.form, held, most=self.plan.micro_batch)
+                probe.score = found.metrics[self.form.setting.task.metric]
         return probe
 
     def _chosen(self, tried: dict[int, Probe], start: float, usual: float, budget: Budget) -> float:
