@@ -191,10 +191,14 @@ def test_in_a_chain_only_the_stage_that_asks_is_measured(base: str, reviews: str
 
 
 def test_too_few_rows_keep_the_default_and_say_so(base: str, tmp_path: Path) -> None:
-    data = write_csv(tmp_path / "few.csv", [("text", "label"), *((f"good film {n}", "yes") for n in range(4)), *((f"bad film {n}", "no") for n in range(4))])
-    run = train(base, data, tmp_path / "few", learning_rate="auto", valid=data, test=data, allow_unknown=True)
+    files = {}
+    for name, word in (("data", "film"), ("valid", "story"), ("test", "plot")):
+        rows = [(f"{kind} {word} {n}", label) for n in range(4) for kind, label in (("good", "yes"), ("bad", "no"))]
+        files[name] = write_csv(tmp_path / f"{name}.csv", [("text", "label"), *rows])
+    run = joyul.train(**files, base=base, out=str(tmp_path / "few"), precision="fp32", learning_rate="auto", allow_unknown=True, **FAST)
     assert "too few to measure" in (run.folder / "recipe.yaml").read_text(encoding="utf-8")
-    assert main(["lr", data, f"base={base}", f"valid={data}", f"test={data}", f"out={tmp_path / 'x.html'}", "allow_unknown=true"]) == 2
+    words = [f"{name}={file}" for name, file in files.items()]
+    assert main(["lr", *words, f"base={base}", f"out={tmp_path / 'x.html'}", "allow_unknown=true"]) == 2
 
 
 def test_the_verb_writes_a_page_and_names_the_next_command(base: str, reviews: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
