@@ -1,0 +1,59 @@
+"""What settings are declared with: their words in two languages, the verbs that take them, and values that are lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from joyul.messages import language
+
+RUN_VERBS = ("train", "compare", "lr")
+DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log", ".parquet", ".arrow", ".xlsx")
+ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "init", "methods", "env", "watch")
+
+
+@dataclass(frozen=True)
+class Doc:
+    """The words of a setting, the spellings other tools use for it, and the verbs that take it."""
+
+    en: str
+    ko: str
+    aliases: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = RUN_VERBS
+
+    @property
+    def text(self) -> str:
+        """Its words in the language in use."""
+        return self.ko if language() == "ko" else self.en
+
+
+def _listed(value: Any) -> Any:
+    """`a,b` or `[a, "b, c"]` as a list of text."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith("["):
+        try:
+            return YAML(typ="base", pure=True).load(value)
+        except YAMLError as error:
+            raise ValueError(str(error)) from error
+    return [item.strip() for item in value.split(",")]
+
+
+def _label_set(value: Any) -> Any:
+    """A file of labels is one name, commas and all."""
+    return [value] if isinstance(value, str) and value.lower().endswith(DATA_SUFFIXES) else _listed(value)
+
+
+def _templates(value: Any) -> Any:
+    """One template as it stands (commas belong to it), or `["one", "two"]`."""
+    return [value] if isinstance(value, str) and not value.startswith("[") else _listed(value)
+
+
+Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+LabelSet = Annotated[tuple[str, ...], BeforeValidator(_label_set)]
+Templates = Annotated[tuple[str, ...], BeforeValidator(_templates)]
+Trackers = Annotated[tuple[Literal["tensorboard", "wandb", "mlflow"], ...], BeforeValidator(_listed)]
