@@ -39,6 +39,7 @@ COMPARISON_FILES = {
     "state.json": "as in a run",
     "methods/": "a run folder for each method",
     "comparison.json": "the table and the verdict",
+    "report.html": "intervals, costs, learning curves, differences, rows where methods disagree: one file",
     "best/": "a copy of the run folder of the method to ship",
 }
 EXIT_CODES = {

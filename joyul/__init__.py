@@ -22,7 +22,7 @@ _HOMES = {
     "evaluate": "joyul.use",
     "compare": "joyul.compare",
     "learning_rate": "joyul.rates",
-    "Comparison": "joyul.compare.protocol",
+    "Comparison": "joyul.compare.result",
     "JoyulError": "joyul.errors",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the keys are strings

@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from torch import nn
 from transformers import PreTrainedModel
 
+from joyul import linear
 from joyul.bases.load import BaseFiles, load_model, open_base
 from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE, runs_near, weights_of
 from joyul.contracts import Example, Form, Method, Prediction, Setting, Task
@@ -133,6 +134,8 @@ def load(path: str | Path, catalogue: Catalogue | None = None, dropout: float | 
 
 
 def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
+    if (folder / linear.FOLDER).is_dir():
+        return Tuned(*linear.load(folder, task_of(folder, catalogue)))
     has_model = (folder / MODEL_FOLDER).is_dir()
     files = open_base(weights_of(folder))
     form = _form(folder / PROMPT_FILE, files, catalogue)
@@ -146,12 +149,23 @@ def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
     return Tuned(model, form, stages, moved=has_model)
 
 
+def task_of(folder: Path, catalogue: Catalogue | None = None) -> Task:
+    """The task as prompt.yaml says it. Raises RunError with what is wrong in it."""
+    file = folder / PROMPT_FILE
+    try:
+        content = YAML(typ="base", pure=True).load(file.read_text(encoding="utf-8"))
+        return (catalogue or Catalogue()).tasks[content["task"]].restore(content)
+    except FileNotFoundError as error:
+        raise RunError("run_not_ended", where=str(folder), folder=str(folder)) from error
+    except (YAMLError, KeyError, TypeError, ValueError) as error:
+        raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error
+
+
 def _form(file: Path, files: BaseFiles, catalogue: Catalogue) -> Form:
     """The Form as prompt.yaml says it. People edit that file: RunError with what is wrong in it."""
     try:
         content = YAML(typ="base", pure=True).load(file.read_text(encoding="utf-8"))
-        task = catalogue.tasks[content["task"]].restore(content)
-        setting = Setting(task, files.tokenizer, files.architecture, int(content["max_length"]))
+        setting = Setting(task_of(file.parent, catalogue), files.tokenizer, files.architecture, int(content["max_length"]))
         return catalogue.forms[content["form"]].restore(content, setting)
     except (YAMLError, KeyError, TypeError, ValueError) as error:
         raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error

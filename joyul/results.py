@@ -20,6 +20,7 @@ from joyul.engine.evaluate import Evaluation, evaluate
 from joyul.engine.optimise import planned
 from joyul.files import folder_bytes, write_json, write_lines, write_text
 from joyul.forms.align import joined
+from joyul.linear import Counts
 from joyul.methods.chain import Data, Tuned, encode
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from joyul.data.gather import Gathered
 
 MOST_GROUPS, JUDGED_ROWS = 50, 10  # groups listed; rows a group needs before it is called the worst
+PREDICTIONS_FILE = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], di
     test = evaluations.get("test")
     examples: Sequence[Example] = (run.gathered.splits.test or ()) if run.gathered and test else ()
     lines = _lines(examples, test)
-    write_lines(folder / "predictions.jsonl", lines)
+    write_lines(folder / PREDICTIONS_FILE, lines)
     task = run.tuned.form.setting.task
     texts = [_shown(task, line, example) for line, example in zip(lines, examples, strict=True)]
     settings = {key: (str(value), origin) for key, value, origin in run.recipe.rows()}
@@ -122,7 +124,11 @@ def _decide(run: Finished, notes: Notes) -> None:
         return
     found = evaluate(run.tuned.model, form, encode(form, run.data.valid, notes), notes, _most(run))
     task = task.decided(found.targets, found.predictions)
-    run.tuned.form = type(form).restore(form.spec(), replace(form.setting, task=task))
+    setting = replace(form.setting, task=task)
+    if isinstance(form, Counts):  # its vocabulary is not in prompt.yaml
+        run.tuned.form = replace(form, setting=setting)
+    else:
+        run.tuned.form = type(form).restore(form.spec(), setting)
     chosen = {key: value for key, value in task.spec().items() if key in ("positive", "threshold", "thresholds")}
     notes.say("thresholds_chosen", rows=len(run.data.valid), chosen=units.said(chosen))
 

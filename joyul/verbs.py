@@ -33,12 +33,16 @@ def train(call: Call) -> int:
 
 def compare(call: Call) -> int:
     """Tune it by several methods; one table, one verdict."""
+    from joyul.compare.finished import compare_finished
     from joyul.compare.protocol import compare_recipe
     from joyul.compare.view import show_comparison, show_row
 
     notes = TerminalNotes()
-    recipe, going_on = _recipe("compare", call, notes)
-    comparison = compare_recipe(recipe, notes, show_row, follow, going_on)
+    if len(call.positionals) > 1:
+        comparison = compare_finished(call.positionals, resolve("compare", call.given), notes)
+    else:
+        recipe, going_on = _recipe("compare", call, notes)
+        comparison = compare_recipe(recipe, notes, show_row, follow, going_on)
     if not _print_json(call, comparison.record):
         show_comparison(comparison)
     return 0

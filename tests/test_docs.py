@@ -207,9 +207,10 @@ def test_a_run_leaves_the_files_that_the_reference_lists(
     generate = _generator()
     run_command("joyul compare examples/reviews.csv methods=full out=runs/all", monkeypatch, capsys)
     assert _names(place / "runs/all") == set(generate.COMPARISON_FILES)
-    assert _names(place / "runs/all/best") == set(generate.RUN_FILES) - {"stages/"}
+    full = place / "runs/all/methods/full"
+    assert _names(full) == set(generate.RUN_FILES) - {"stages/"}
     shown = next(text for _, text in blocks("README.md") if text.startswith("runs/reviews-full/\n"))
-    assert {line.split()[0] for line in shown.splitlines()[1:]} == _names(place / "runs/all/best")
+    assert {line.split()[0] for line in shown.splitlines()[1:]} == _names(full)
 
 
 def _names(folder: Path) -> set[str]:

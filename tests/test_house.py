@@ -32,6 +32,7 @@ HOUSE = (
     "forms",      # examples to tokens, outputs to predictions
     "tasks",      # what a right answer is
     "methods",    # what moves
+    "linear",     # counted words and a linear model as a result
     "artifact",   # one folder per result
     "report",     # the page and the model card
     "record",     # how a Step is written down

@@ -6,20 +6,19 @@ Importing a subpackage binds its name in `joyul`, over any function of that name
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from joyul.compare.protocol import Comparison
+    from joyul.compare.result import Comparison
 
 
 class _Callable(ModuleType):
-    def __call__(self, place: str | Path | None = None, /, **settings: Any) -> Comparison:
+    def __call__(self, *places: str | Path, **settings: Any) -> Comparison:
         from joyul.compare.protocol import compare
 
-        return compare(place, **settings)
+        return compare(*places, **settings)
 
 
 sys.modules[__name__].__class__ = _Callable

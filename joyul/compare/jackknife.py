@@ -24,8 +24,7 @@ def pseudo_values(
 
     Rows with equal target and prediction have equal pseudo-values, which are computed once. Where more than `MOST` rows differ
     (numbers, texts), rows are left out in `MOST` blocks by their place, the same for every method and draw. A score that has no
-    value without a block (a correlation of two rows) gives that block the score itself.
-    Raises ValueError for fewer than two blocks.
+    value without a block (a correlation of two rows) gives that block the score itself, and so does a single block.
     """
     keys = [repr(pair) for pair in zip(targets, predictions, strict=True)]
     if groups is None and len(set(keys)) <= MOST:
@@ -37,7 +36,7 @@ def pseudo_values(
 def _by_row(score: Score, targets: Sequence[Any], predictions: Sequence[Any], keys: Sequence[str]) -> NDArray[np.float64]:
     rows, whole = len(keys), score(targets, predictions)
     if rows < 2:
-        raise ValueError("a jackknife needs two rows")
+        return np.array([whole])
     without: dict[str, float] = {}
     for place, key in enumerate(keys):
         if key not in without:
@@ -51,7 +50,7 @@ def _by_block(
 ) -> NDArray[np.float64]:
     whole, found = score(targets, predictions), list(dict.fromkeys(labels))
     if len(found) < 2:
-        raise ValueError("a jackknife needs two blocks")
+        return np.array([whole])
     values = []
     for block in found:
         kept = [index for index, label in enumerate(labels) if label != block]

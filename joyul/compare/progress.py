@@ -7,18 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from joyul.compare.verdict import Candidate
+from joyul.compare.nouns import Answers, Draw, Entry, Outcome
+from joyul.contracts import Prediction
 from joyul.errors import RunError
 from joyul.files import write_json, write_text
 from joyul.recipe.resolve import Recipe
 from joyul.resume import COMPARISON_RECIPE
 
 FILE = "progress.json"
-Result = tuple[dict[str, Any], Candidate | None]
 
 
 class Progress:
-    """Finished methods by name: the row of the table, and what the verdict needs. On disk after each of them."""
+    """Finished outcomes by line of the table, draw and seed. On disk after each of them."""
 
     def __init__(self, folder: Path, recipe: Recipe, fingerprint: str) -> None:
         self.folder, self._about = folder, {"recipe": recipe.as_asked(), "data": fingerprint}
@@ -33,17 +33,23 @@ class Progress:
             write_text(self.folder / COMPARISON_RECIPE, self._about["recipe"])
         self._write()
 
-    def get(self, name: str) -> Result | None:
-        """The result of a method that is finished."""
-        found = self._finished.get(name)
-        return (found["row"], Candidate(**found["candidate"]) if found["candidate"] else None) if found else None
+    def get(self, entry: Entry, draw: Draw, seed: int) -> Outcome | None:
+        """What is finished already."""
+        found = self._finished.get(_key(entry, draw, seed))
+        if found is None:
+            return None
+        test = _answers(found["test"]) if found["test"] else None
+        folder = Path(found["folder"]) if found["folder"] else None
+        return Outcome(entry, draw, seed, _answers(found["valid"]), test, found["costs"], folder)
 
-    def keep(self, name: str, result: Result) -> Result:
+    def keep(self, outcome: Outcome) -> Outcome:
         """Write it down and give it back."""
-        row, candidate = result
-        self._finished[name] = {"row": row, "candidate": asdict(candidate) if candidate else None}
+        self._finished[_key(outcome.entry, outcome.draw, outcome.seed)] = {
+            "valid": asdict(outcome.valid), "test": asdict(outcome.test) if outcome.test else None, "costs": outcome.costs,
+            "folder": str(outcome.folder) if outcome.folder else None,
+        }  # fmt: skip
         self._write()
-        return result
+        return outcome
 
     def end(self) -> None:
         """comparison.json says it all now."""
@@ -51,3 +57,12 @@ class Progress:
 
     def _write(self) -> None:
         write_json(self.folder / FILE, {"about": self._about, "finished": self._finished})
+
+
+def _key(entry: Entry, draw: Draw, seed: int) -> str:
+    return f"{entry.name}, {draw.name}, seed {seed}"
+
+
+def _answers(found: dict[str, Any]) -> Answers:
+    said = tuple(Prediction(**prediction) for prediction in found["predictions"])
+    return Answers(tuple(found["ids"]), tuple(found["targets"]), said, tuple(found["groups"]) if found["groups"] else None)

@@ -1,30 +1,38 @@
-"""Every method that fits, on the same rows, under the same rules: one table, one verdict, the winner in `best/`."""
+"""Every method that fits, on the same rows, under the same rules: one table, one verdict, the winner in `best/`.
+
+One label budget for all: whatever a method learns from or chooses by is in the draw's training and validation rows. The test rows
+are read once a run, at its end, and no choice sees them.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joyul.compare import baselines
-from joyul.compare.baselines import Baseline
-from joyul.compare.progress import Progress, Result
-from joyul.compare.verdict import Candidate, decide
+from joyul.compare import plan
+from joyul.compare.baselines import ANSWERS, BASELINES, NO_BASE, Result, Work
+from joyul.compare.draws import draws, gather_pool
+from joyul.compare.finished import compare_finished
+from joyul.compare.nouns import Done, Draw, Entry, Outcome
+from joyul.compare.outcomes import BudgetSpent, answered, perform, strip, until
+from joyul.compare.page import Facts
+from joyul.compare.progress import Progress
+from joyul.compare.record import best_of, line, write
+from joyul.compare.result import Comparison, save
 from joyul.contracts import Step, Task
-from joyul.data.gather import Gathered, gather
-from joyul.errors import DataError, DoesNotFit, JoyulError, UsageError
-from joyul.files import check_free, next_free, write_folder, write_json
-from joyul.forms.template import slots
+from joyul.data.gather import Gathered
+from joyul.errors import DoesNotFit, JoyulError, UsageError
+from joyul.files import check_free, next_free
 from joyul.learn import learn_task
 from joyul.methods.chain import Data
 from joyul.notes import Notes
 from joyul.recipe import chains
-from joyul.recipe.resolve import Recipe, admits, given_words
+from joyul.recipe.resolve import Recipe, from_words, given_words
+from joyul.recipe.stages import STAGES
 from joyul.record import versions
 from joyul.resume import recipe_of, unfinished
 from joyul.run import Run, finish, tune
@@ -33,31 +41,37 @@ from joyul.start import require_base
 from joyul.state import Hold
 
 ALL = ("prompt", "head", "layers", "lora", "full")  # cheap ones first: figures from the first seconds on
-COMPARISON_FILE = "comparison.json"
-Show = Callable[[dict[str, Any]], None]
 Follow = Callable[[Generator[Step, None, Run], Recipe], Run]
+Show = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A finished comparison: its folder, and what comparison.json holds."""
+@dataclass
+class Setup:
+    """What stands before the first run."""
 
+    recipe: Recipe
     folder: Path
-    record: dict[str, Any]
+    pool: Gathered
+    task: Task
+    entries: Sequence[Entry]
+    draws: Sequence[Draw]
+    progress: Progress
+    notes: Notes
+    follow: Follow
+    show: Show
+    deadline: float | None = None
 
-    @property
-    def best(self) -> Path:
-        """The winner's run folder."""
-        return self.folder / "best"
 
+def compare(*places: str | Path, **settings: Any) -> Comparison:
+    """`joyul.compare(data="reviews.csv", base="starter")`, or finished runs: `joyul.compare("runs/a", "runs/b")`.
 
-def compare(place: str | Path | None = None, /, **settings: Any) -> Comparison:
-    """`joyul.compare(data="reviews.csv", base="starter")`. The words are those of the command line.
-
-    `place` is what may stand first there: a data file, a recipe, or a folder of a comparison, which is gone on with.
+    A single place is what may stand first on the command line: a data file, a recipe, or the folder of a comparison, which is
+    gone on with.
     """
     notes = Notes()
-    recipe, going_on = recipe_of("compare", str(place) if place is not None else None, given_words(settings), notes)
+    if len(places) > 1:
+        return compare_finished(places, from_words("compare", settings), notes)
+    recipe, going_on = recipe_of("compare", str(places[0]) if places else None, given_words(settings), notes)
     return compare_recipe(recipe, notes, going_on=going_on)
 
 
@@ -65,12 +79,12 @@ def compare_recipe(
     recipe: Recipe, notes: Notes, show: Show = lambda row: None, follow: Follow = lambda running, recipe: finish(running),
     going_on: bool = False,
 ) -> Comparison:  # fmt: skip
-    """Run every method and baseline. `going_on`: the comparison in `out=` did not end and is continued.
+    """Run every method and baseline on every draw. `going_on`: the comparison in `out=` did not end and is continued.
 
-    `show` is called with each row of the table as soon as it is known; `follow` exhausts a run (a terminal shows its Steps).
+    `show` is called with each line of the table as soon as it is known; `follow` exhausts a run (a terminal shows its Steps).
     """
-    settings = recipe.run
-    names = _names(recipe)
+    settings, started = recipe.run, time.perf_counter()
+    names, bases, spent = plan.methods(recipe, ALL), plan.bases(recipe), plan.seconds(settings.budget)
     if settings.data is None:
         raise UsageError("data_needed")
     folder = Path(settings.out) if settings.out else next_free(Path("runs") / f"{Path(settings.data).resolve().stem}-compare")
@@ -81,95 +95,127 @@ def compare_recipe(
         else:
             check_free(folder)
         try:
-            return _compared(recipe, names, hold, notes, show, follow)
+            setup = _setup(recipe, hold, names, bases, notes, follow, show)
+            setup.deadline = None if spent is None else time.monotonic() + spent
+            return _compared(setup, started)
         except BaseException:
             if hold.running:
                 notes.warn("compare_can_go_on", folder=str(folder))
             raise
 
 
-def _compared(recipe: Recipe, names: Sequence[str], hold: Hold, notes: Notes, show: Show, follow: Follow) -> Comparison:
-    settings, folder, started = recipe.run, hold.folder, time.perf_counter()
-    require_base(settings.base)  # a base that cannot be had fails once, not once a method
-    gathered = gather(settings, notes)
-    if not gathered.labelled:
-        raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()))
-    if not gathered.splits.valid:
-        raise DataError("compare_needs_valid")
-    task = learn_task(settings, gathered)
-    progress = Progress(folder, recipe, gathered.fingerprint)
+def _compared(setup: Setup, started: float) -> Comparison:
+    recipe, notes, seeds = setup.recipe, setup.notes, setup.recipe.run.seeds or 1
+    plan.say([entry for entry in setup.entries if not entry.baseline], setup.draws, seeds, recipe, notes)
+    done = _work(setup, seeds)
+    record = write(done, setup.task, setup.pool, recipe.run, time.perf_counter() - started, versions())
+    verdict = record["verdict"]
+    winner = [one for one in done.largest if (one.entry.name, one.entry.base) == (verdict["name"], verdict["base"])]
+    source = best_of(winner, setup.task).folder
+    assert source is not None, "a constant answer is no candidate"
+    saved = save(setup.folder, record, source, Facts.of(record, done, setup.task, notes.kept))
+    setup.progress.end()
+    return saved
+
+
+def _setup(
+    recipe: Recipe, hold: Hold, names: Sequence[str], bases: Sequence[str], notes: Notes, follow: Follow, show: Show
+) -> Setup:
+    settings = recipe.run
+    for base in bases:  # a base that cannot be had fails once, not once a method
+        require_base(base)
+    pool = gather_pool(settings, notes)
+    task = learn_task(settings, pool)
+    several = len(bases) > 1
+    entries = [Entry(name, NO_BASE, baseline=True) for name in ("majority", "lexicon" if task.target_type == "tags" else "tfidf")]
+    entries += [Entry("frozen", base, several, baseline=True) for base in bases]
+    entries += [Entry(name, base, several) for base in bases for name in names]
+    drawn = list(draws(pool, settings, notes))
+    progress = Progress(hold.folder, recipe, pool.fingerprint)
     hold.take()
     progress.begin()
     hold.run()
-    rows, candidates = [], []
-    for row, candidate in _results(recipe, names, gathered, task, progress, notes, follow):
-        show(row)
-        rows.append(row)
-        candidates += [candidate] if candidate else []
-    strongest = max((row for row in rows if row["baseline"]), key=lambda row: row["score"] or 0.0, default=None)
-    verdict = decide(candidates, strongest, task.metric)
-    record = {
-        "methods": rows, "verdict": verdict, "metric": task.metric, "scored_on": _scored_on(gathered), "rows": _counts(gathered),
-        "seconds": time.perf_counter() - started, "base": settings.base, "seed": settings.seed, "versions": versions(),
-        "data": {"source": settings.data, "fingerprint": gathered.fingerprint},
-    }  # fmt: skip
-    write_folder(folder / "best", lambda path: _link(folder / "methods" / verdict["method"], path))
-    write_json(folder / COMPARISON_FILE, record)
-    progress.end()
-    return Comparison(folder, record)
+    return Setup(recipe, hold.folder, pool, task, entries, drawn, progress, notes, follow, show)
 
 
-def _names(recipe: Recipe) -> list[str]:
-    """The methods to compare. Raises UsageError for an unknown one, a double one, and a setting that none of them takes."""
-    names = list(recipe.run.methods or ALL)
-    for name in names:
-        chains.names(name)
-        if names.count(name) > 1:
-            raise UsageError("method_twice", found=name)
-    for item, _ in recipe.stage_given:
-        if not any(admits(name, item) for name in names):
-            raise UsageError("stage_without_setting", where=item.where, key=f"{item.key}={item.value}", chain=", ".join(names))
-    return names
+def _work(setup: Setup, seeds: int) -> Done:
+    """Every entry on every draw, the draws of the largest size first. A draw that the budget cuts off counts for nobody."""
+    done, dropped = Done(setup.draws), set[Entry]()
+    for draw in setup.draws:
+        data = Data(draw.gathered.splits.train, draw.gathered.splits.valid or ())
+        made, late = _on_draw(setup, draw, data, seeds, done, dropped)
+        if late and draw is not setup.draws[0]:
+            setup.notes.warn("draw_cut_off", draw=draw.name, methods=", ".join(entry.name for entry in late))
+            done.draws = [one for one in done.draws if setup.draws.index(one) < setup.draws.index(draw)]
+            break
+        done.failures |= dict.fromkeys(late, str(BudgetSpent("budget_spent")))
+        done.outcomes += made
+        _keep_best(done, setup.task)
+    return done
 
 
-def _mine(recipe: Recipe, name: str, folder: Path) -> Recipe:
-    """The recipe of one method. Templates go where they have a place: around the label first, around the text after."""
-    mine = recipe.with_method(name)
-    stages = chains.names(name)
-    slot = "label" if stages[0] == "prompt" or recipe.run.form == "similarity" else "text"
-    fitting = tuple(template for template in recipe.run.template or () if slot in slots(template))
-    usable = fitting if "prompt" in stages or len(fitting) == 1 else ()
-    mine.updated(out=str(folder / "methods" / name), template=usable or None)
-    return mine
-
-
-def _results(
-    recipe: Recipe, names: Sequence[str], gathered: Gathered, task: Task, progress: Progress, notes: Notes, follow: Follow
-) -> Iterator[Result]:
-    """Each row of the table; with a Candidate where the method can win."""
-    for baseline in baselines.all_of(task, gathered.splits, recipe.run.seed):
-        yield _baseline_row(baseline, gathered, task), None
-    data = Data(gathered.splits.train, gathered.splits.valid or ())
-    for name in names:
-        kept = progress.get(name)
-        if kept is not None:
-            yield kept
+def _on_draw(
+    setup: Setup, draw: Draw, data: Data, seeds: int, done: Done, dropped: set[Entry]
+) -> tuple[list[Outcome], list[Entry]]:
+    """The outcomes of one draw, and the entries that the budget left without one."""
+    made: list[Outcome] = []
+    late: list[Entry] = []
+    for entry in setup.entries:
+        if entry in dropped or entry in done.failures:
             continue
-        mine = _mine(recipe, name, progress.folder)
-        notes.say("comparing", method=name)
         try:
-            run = follow(tune(mine, notes, gathered, data, _going_on(Path(str(mine.run.out)))), mine)
-        except (JoyulError, RuntimeError, MemoryError) as error:  # a method that fails stands in the table with its reason
-            if isinstance(error, DoesNotFit) and recipe.run.methods is None:  # nobody asked for it
-                notes.say("method_left_out", method=name, reason=error)
+            mine = [_run(setup, entry, draw, data, seed, seeds) for seed in range(seeds if _varies(entry) else 1)]
+            made += mine
+            _tell(setup, entry, draw, [one for one in done.outcomes if one.entry == entry and one.draw.size == draw.size] + mine)
+        except BudgetSpent:
+            late.append(entry)
+        except (JoyulError, RuntimeError, MemoryError, ValueError) as error:  # it stands in the table with its reason
+            if isinstance(error, DoesNotFit) and (entry.baseline or setup.recipe.run.methods is None):  # nobody asked for it
+                setup.notes.say("method_left_out", method=entry.name, reason=error)
+                dropped.add(entry)
                 continue
             if isinstance(error, JoyulError) and error.key == "disk_full":  # the next one would fail of it too
                 raise
-            notes.warn("method_failed", method=name, reason=error)
-            yield progress.keep(name, (_row(name, error=str(error)), None))
-            continue
-        row = _run_row(name, run, gathered)
-        yield progress.keep(name, (row, Candidate(name, *_evidence(run, task), row["trainable"], row)))
+            setup.notes.warn("method_failed", method=entry.name, reason=error)
+            done.failures[entry] = str(error) if draw is setup.draws[0] else f"{draw.name}: {error}"
+    return made, late
+
+
+def _varies(entry: Entry) -> bool:
+    """Whether another seed gives another result: where something is trained by steps."""
+    return not entry.baseline and any("epochs" in STAGES[name].takes for name in chains.names(entry.method))
+
+
+def _run(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int) -> Outcome:
+    kept = setup.progress.get(entry, draw, number)
+    if kept is not None:
+        return kept
+    seed = draw.seed * seeds + number if seeds > 1 else draw.seed
+    folder = setup.folder / "methods" / entry.folder
+    if len(setup.draws) > 1 or seeds > 1:
+        folder = folder / (draw.name + (f"-seed-{number + 1}" if seeds > 1 else ""))
+    if entry.baseline:
+        recipe = Recipe(setup.recipe.run.model_copy(update={"base": entry.base, "seed": seed}), [], setup.recipe.origins)
+    else:
+        setup.notes.say("comparing", method=f"{entry.name}, {folder.name}" if folder.name != entry.folder else entry.name)
+        recipe = plan.recipe_of(setup.recipe, entry, draw, seed, folder)
+    gathered, task = draw.gathered, setup.task
+    if task.target_type == "label" and recipe.run.labels is None and len(setup.draws) > 1:
+        recipe.updated(labels=task.labels)  # a draw may lack a class
+    work = Work(recipe, gathered, data, task, folder, setup.notes)
+    if setup.deadline is not None and time.monotonic() > setup.deadline:
+        raise BudgetSpent("budget_spent")
+    if entry.method in ANSWERS:
+        return answered(entry, task, draw, ANSWERS[entry.method])
+    if entry.baseline and folder.exists():
+        shutil.rmtree(folder)  # what an interrupted comparison left of it
+    return setup.progress.keep(perform(entry, work, draw, number, BASELINES.get(entry.method, lambda work: _tuned(setup, work))))
+
+
+def _tuned(setup: Setup, work: Work) -> Result:
+    running = tune(work.recipe, work.notes, work.gathered, work.data, _going_on(work.folder))
+    run = setup.follow(until(running, setup.deadline), work.recipe)
+    return run.folder, run.metrics, run.evaluations
 
 
 def _going_on(folder: Path) -> bool:
@@ -179,60 +225,16 @@ def _going_on(folder: Path) -> bool:
     return unfinished(folder)
 
 
-def _evidence(run: Run, task: Task) -> tuple[float, list[bool]]:
-    """Validation score and hits; the training rows' say nothing, so without validation rows every method is tied."""
-    evaluation = run.evaluations.get("valid")
-    if evaluation is None:
-        return 0.0, []
-    hits = zip(evaluation.targets, evaluation.predictions, strict=True)
-    return evaluation.metrics[task.metric], [target == prediction.value for target, prediction in hits]
+def _tell(setup: Setup, entry: Entry, draw: Draw, outcomes: Sequence[Outcome]) -> None:
+    """The line of an entry as far as it is known."""
+    row = line(entry, outcomes, setup.task, Done(setup.draws).part, draw.size, setup.recipe.run.folds is not None)
+    setup.show({**row, "draw": draw.name if len(setup.draws) > 1 else None})
 
 
-def _run_row(name: str, run: Run, gathered: Gathered) -> dict[str, Any]:
-    metrics = run.metrics
-    found = metrics["scores"].get(_scored_on(gathered), {}).get(metrics["metric"], {})
-    valid = metrics["scores"].get("valid", {}).get(metrics["metric"], {})
-    return _row(
-        name, score=found.get("value"), interval=found.get("interval"), valid_score=valid.get("value"),
-        train_seconds=metrics["seconds"]["train"], peak_memory=metrics["peak_memory"], bytes=metrics["bytes"],
-        trainable=metrics["trainable"], row_seconds=metrics["row_seconds"], diagnosis=metrics["diagnosis"],
-    )  # fmt: skip
-
-
-def _baseline_row(baseline: Baseline, gathered: Gathered, task: Task) -> dict[str, Any]:
-    scored = _scored_on(gathered)
-    answers = {"test": baseline.test, "valid": baseline.valid}
-    targets = {name: baselines.targets(task, getattr(gathered.splits, name) or ()) for name in answers}
-    scores = {name: task.metrics(targets[name], answers[name])[task.metric] for name in answers if targets[name]}
-    interval = list(task.intervals(targets[scored], answers[scored])[task.metric]) if scored in scores else None
-    return _row(
-        baseline.name, score=scores.get(scored), interval=interval, valid_score=scores.get("valid"), baseline=True,
-        train_seconds=baseline.seconds, row_seconds=baseline.row_seconds, trainable=baseline.trainable,
-    )  # fmt: skip
-
-
-def _row(method: str, **values: Any) -> dict[str, Any]:
-    keys = ("score", "interval", "valid_score", "train_seconds", "peak_memory", "bytes", "trainable", "row_seconds", "error")
-    return {"method": method, **dict.fromkeys(keys), "baseline": False, **values}
-
-
-def _scored_on(gathered: Gathered) -> str:
-    return "test" if gathered.splits.test else "valid"
-
-
-def _counts(gathered: Gathered) -> dict[str, int]:
-    splits = gathered.splits
-    return {"train": len(splits.train), "valid": len(splits.valid or ()), "test": len(splits.test or ())}
-
-
-def _link(source: Path, target: Path) -> None:
-    """A copy whose weights share their bytes on disk where the file system can; what people edit is copied."""
-
-    def place(original: str, copy: str) -> str:
-        if original.endswith(".safetensors"):
-            with suppress(OSError):  # another disk, or one without links
-                os.link(original, copy)
-                return copy
-        return str(shutil.copy2(original, copy))
-
-    shutil.copytree(source, target, copy_function=place, dirs_exist_ok=True)
+def _keep_best(done: Done, task: Task) -> None:
+    """Of each entry the weights of one run are kept, the best by validation score; the others keep what they measured."""
+    deciding = [outcome for outcome in done.largest if outcome.folder is not None]
+    kept = {best_of([one for one in deciding if one.entry == entry], task).folder for entry in {one.entry for one in deciding}}
+    for outcome in done.outcomes:
+        if outcome.folder is not None and outcome.folder not in kept:
+            strip(outcome.folder)

@@ -81,13 +81,13 @@ def _multiplier(freedom: int, level: ArrayLike, power: float) -> Array:
 
 
 def squares(table: ArrayLike) -> Squares:
-    """The mean squares of scores of shape (..., draws, rows); of one draw, the rows' alone. At least two rows."""
+    """The mean squares of scores of shape (..., draws, rows); of one draw, the rows' alone. NaN for a single row."""
     scores = np.asarray(table, dtype=float)
     draws, rows = scores.shape[-2:]
     by_draw, by_row = scores.mean(-1), scores.mean(-2)
     mean = by_draw.mean(-1)
-    of_rows = draws * by_row.var(-1, ddof=1)
-    if draws == 1:
+    of_rows = draws * by_row.var(-1, ddof=1) if rows > 1 else np.full_like(mean, np.nan)
+    if draws == 1 or rows == 1:
         zero = np.zeros_like(mean)
         return Squares(mean, zero, of_rows, zero, draws, rows)
     of_draws = rows * by_draw.var(-1, ddof=1)

@@ -1,7 +1,9 @@
 """Which method to ship, decided on validation rows by a rule fixed beforehand; test scores are only reported.
 
-The rule: the highest validation score; between equal scores the one with fewer trained parameters. Methods whose answers on the
-validation rows cannot be told from the winner's (exact McNemar test, 5 %) are tied with it.
+The rule: the highest validation score (mean over draws); between equal scores the one with fewer trained parameters. Methods that
+cannot be told from it on the validation rows are tied with it: p at or above 5 % after Holm's correction over the pairs with the
+winner. On one draw p is that of the exact McNemar test on the same rows; over several draws, whose validation rows differ, that
+of the paired t test on the draws' scores.
 """
 
 from __future__ import annotations
@@ -10,37 +12,117 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joyul.compare.statistics import LEVEL, mcnemar
+from joyul.compare.evidence import Evidence, difference
+from joyul.compare.statistics import LEVEL, holm
 from joyul.errors import RunError
 from joyul.messages import words
+from joyul.report.units import duration, size
+
+MODELLESS = ("majority", "lexicon", "tfidf")  # baselines that need no pre-trained model
+MOST_PRICES = 4
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method that did not fail: its validation score, and for each validation row whether it was right."""
+    """An entry that did not fail: what the validation rows say, what it trained, and its line of the table."""
 
-    method: str
-    valid_score: float
-    right: Sequence[bool]
+    valid: Evidence
     trainable: int
     record: dict[str, Any]
 
+    @property
+    def name(self) -> str:
+        """As the table calls it."""
+        return self.valid.entry.name
 
-def decide(candidates: Sequence[Candidate], baseline: dict[str, Any] | None, metric: str) -> dict[str, Any]:
-    """`{"method", "tied", "text"}`. Raises RunError when no method is left."""
+
+def decide(candidates: Sequence[Candidate], rows: Sequence[dict[str, Any]], metric: str) -> dict[str, Any]:
+    """`{"method", "base", "tied", "text", "p_holm"}` from the candidates and all lines of the table.
+
+    Raises RunError when no method is left.
+    """
     if not candidates:
         raise RunError("all_methods_failed")
-    best = max(candidates, key=lambda item: (item.valid_score, -item.trainable))
-    tied = [item.method for item in candidates if item is not best and mcnemar(best.right, item.right) >= LEVEL]
-    return {"method": best.method, "tied": tied, "text": " ".join(_sentences(best, tied, baseline, metric))}
+    best = max(candidates, key=lambda item: (item.valid.score, -item.trainable))
+    others = [item for item in candidates if item is not best]
+    found = [difference(best.valid, other.valid) for other in others]
+    adjusted = holm([made.p if made is not None else 1.0 for made in found])
+    tied = [other for other, p in zip(others, adjusted, strict=True) if p >= LEVEL]
+    smallest = [made.detectable for made, other in zip(found, others, strict=True) if made is not None and other in tied]
+    said = [
+        *_said(best, tied, metric), *_unseen(smallest), *_parents(best, tied), *_test(best), *_baseline(best, rows),
+        *_diagnosis(best), *_more_labels(best),
+    ]  # fmt: skip
+    entry = best.valid.entry
+    return {
+        "method": entry.method, "base": entry.base, "name": best.name, "tied": [item.name for item in tied],
+        "text": " ".join(said), "p_holm": {other.name: p for other, p in zip(others, adjusted, strict=True)},
+    }  # fmt: skip
 
 
-def _sentences(best: Candidate, tied: Sequence[str], baseline: dict[str, Any] | None, metric: str) -> list[str]:
-    rows = len(best.right)
-    said = [words("verdict_winner", method=best.method, metric=metric, score=f"{best.valid_score:.3f}", rows=rows)]
+def _said(best: Candidate, tied: Sequence[Candidate], metric: str) -> list[str]:
+    valid = best.valid
+    score, rows, draws = f"{valid.score:.3f}", valid.rows, len(valid.draws)
+    if draws == 1:
+        said = [words("verdict_winner", method=best.name, metric=metric, score=score, rows=rows)]
+    else:
+        said = [words("verdict_winner_draws", method=best.name, metric=metric, score=score, rows=rows, draws=draws)]
     if tied:
-        said.append(words("verdict_tied", method=best.method, tied=", ".join(tied), rows=rows))
-    score = best.record["score"]
-    if baseline is not None and score is not None and baseline["score"] is not None and baseline["score"] >= score:
-        said.append(words("verdict_baseline", name=baseline["method"], score=f"{baseline['score']:.3f}"))
+        names = ", ".join(item.name for item in tied)
+        key = "verdict_tied" if draws == 1 else "verdict_tied_draws"
+        said.append(words(key, tied=names, method=best.name, rows=rows, draws=draws))
+        prices = [_price(item) for item in (best, *tied)[:MOST_PRICES]]
+        said.append(words("verdict_prices", prices="; ".join(prices)))
     return said
+
+
+def _price(item: Candidate) -> str:
+    record = item.record
+    return words(
+        "verdict_price", method=item.name, training=duration(record["train_seconds"]), memory=size(record["peak_memory"]),
+        kept=size(record["bytes"]), row=duration(record["row_seconds"]),
+    )  # fmt: skip
+
+
+def _unseen(smallest: Sequence[float]) -> list[str]:
+    """What could have hidden: the smallest difference that these rows show four times in five."""
+    return [words("verdict_detectable", size=f"{max(smallest):.3f}")] if smallest else []
+
+
+def _parents(best: Candidate, tied: Sequence[Candidate]) -> list[str]:
+    """A chain is called better only where it beats each of its own parts."""
+    parts = best.valid.entry.method.split("+")
+    same = [item.name for item in tied if item.valid.entry.base == best.valid.entry.base and item.valid.entry.method in parts]
+    return [words("verdict_parent", method=best.name, parents=", ".join(same))] if len(parts) > 1 and same else []
+
+
+def _test(best: Candidate) -> list[str]:
+    score, interval = best.record["score"], best.record["interval"]
+    if score is None or interval is None:
+        return []
+    return [words("verdict_test", score=f"{score:.3f}", low=f"{interval[0]:.3f}", high=f"{interval[1]:.3f}")]
+
+
+def _baseline(best: Candidate, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Say so when what needs no model is as good on the rows that are only reported."""
+    score = best.record["score"]
+    plain = [row for row in rows if row["method"] in MODELLESS and row["name"] != best.name and row["score"] is not None]
+    if score is None or not plain:
+        return []
+    strongest = max(plain, key=lambda row: float(row["score"]))
+    if strongest["score"] < score:
+        return []
+    return [words("verdict_baseline", name=strongest["name"], score=f"{strongest['score']:.3f}")]
+
+
+def _diagnosis(best: Candidate) -> list[str]:
+    found = best.record.get("diagnosis")
+    return [words("verdict_diagnosis", method=best.name, diagnosis=found)] if found else []
+
+
+def _more_labels(best: Candidate) -> list[str]:
+    found = best.record.get("gain_50")
+    if found is None:
+        return []
+    low, high = found["interval"]
+    return [words("verdict_more_labels", gain=f"{found['value']:+.3f}", low=f"{low:+.3f}", high=f"{high:+.3f}")]

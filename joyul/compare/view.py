@@ -9,13 +9,14 @@ from joyul.report.units import count, duration, size
 from joyul.terminal import messages, results, show_table, with_interval
 
 if TYPE_CHECKING:
-    from joyul.compare.protocol import Comparison
+    from joyul.compare.result import Comparison
 
 
 def show_row(row: dict[str, Any]) -> None:
     """A first figure, as soon as a method has one."""
     if row["error"] is None and row["score"] is not None:
-        messages.print(words("first_figure", method=row["method"], score=_score(row)))
+        name = f"{row['name']}, {row['draw']}" if row.get("draw") else row["name"]
+        messages.print(words("first_figure", method=name, score=_score(row)))
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -24,13 +25,13 @@ def show_comparison(comparison: Comparison) -> None:
     headers = [words("col_method"), f"{record['metric']} ({words('col_' + record['scored_on'])})", words("col_valid")]
     headers += [words(f"col_{name}") for name in ("seconds", "memory", "size", "trained", "row")]
     ranked = sorted(record["methods"], key=lambda row: -(row["score"] if row["score"] is not None else -1.0))
-    show_table(headers, [_cells(row, record["verdict"]["method"]) for row in ranked])
+    show_table(headers, [_cells(row, record["verdict"]["name"]) for row in ranked])
     results.print(f"\n{record['verdict']['text']}", soft_wrap=True, markup=False)
     messages.print(words("comparison_saved", folder=comparison.folder, best=comparison.best), soft_wrap=True)
 
 
 def _cells(row: dict[str, Any], winner: str) -> list[str]:
-    name = ("* " if row["method"] == winner else "  ") + row["method"]
+    name = ("* " if row["name"] == winner else "  ") + row["name"]
     if row["error"] is not None:
         return [name, words("col_failed"), "", "", "", "", "", ""]
     return [

@@ -60,10 +60,17 @@ def gather(settings: RunSettings, notes: Notes) -> Gathered:
     else:
         valid, test = shares(list(sources), settings.valid, settings.test)
         splits = split(
-            sources, valid=valid, test=test, seed=settings.seed, shots=settings.shots, notes=notes,
+            sources, valid=valid, test=test, seed=settings.seed, shots=_one(settings.shots), notes=notes,
             labelled=columns.task == "classify",
         )  # fmt: skip
     return Gathered(columns, splits, fingerprint(splits))
+
+
+def _one(shots: int | tuple[int | str, ...] | None) -> int | None:
+    """A run has one size; a comparison asks for each of several by itself. Raises UsageError."""
+    if isinstance(shots, tuple):
+        raise UsageError("shots_several", found=",".join(map(str, shots)))
+    return shots
 
 
 def _tables(settings: RunSettings, notes: Notes) -> dict[str, Table]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from joyul.contracts import Form, Prediction, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
@@ -54,7 +55,9 @@ def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | Non
 
 
 def _lean(model: nn.Module, form: Form, rows: Sequence[Row]) -> AbstractContextManager[bool]:
-    """Layers without padding, where the model allows it."""
+    """Layers without padding, where the model allows it; a linear model has no layers."""
+    if not any(isinstance(module, PreTrainedModel) for module in model.modules()):
+        return nullcontext(False)
     return unpadded(model, form.collate(mixed(rows)).inputs if rows else None)
 
 

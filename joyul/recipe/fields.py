@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -53,7 +53,13 @@ def _templates(value: Any) -> Any:
     return [value] if isinstance(value, str) and not value.startswith("[") else _listed(value)
 
 
+def sizes(value: Any) -> Any:
+    """`16`, or `8,16,all` as a list."""
+    return _listed(value) if isinstance(value, str) and ("," in value or value == "all") else value
+
+
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 LabelSet = Annotated[tuple[str, ...], BeforeValidator(_label_set)]
 Templates = Annotated[tuple[str, ...], BeforeValidator(_templates)]
+Size = Annotated[int, Field(ge=1)]
 Trackers = Annotated[tuple[Literal["tensorboard", "wandb", "mlflow"], ...], BeforeValidator(_listed)]

@@ -19,7 +19,8 @@ from joyul.recipe.settings import RUN_KEYS, STAGE_KEYS, RunSettings, keys_of
 from joyul.recipe.stages import STAGES
 from joyul.recipe.values import checked
 
-UNWRITTEN = ("out", "lang", "overwrite", "methods")  # say where and how it was run, not what was run
+# say where and how it was run, not what was run
+UNWRITTEN = ("out", "lang", "overwrite", "methods", "draws", "seeds", "folds", "budget", "duplicates")
 
 
 @dataclass

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from joyul.recipe.fields import ALL_VERBS, DATA_SUFFIXES, RUN_VERBS, Doc, LabelSet, Listed, Templates, Trackers
+from joyul.recipe.fields import ALL_VERBS, DATA_SUFFIXES, RUN_VERBS, Doc, LabelSet, Listed, Size, Templates, Trackers, sizes
 
 
 class RunSettings(BaseModel):
@@ -77,10 +77,30 @@ class RunSettings(BaseModel):
     abstain: Annotated[float | None, Field(gt=0, lt=1), Doc(
         "withhold answers less probable than this", "확률이 이보다 낮은 답은 내지 않음", aliases=("reject_below",),
     )] = None
-    shots: Annotated[int | None, Field(ge=1), Doc(
-        "use only this many labelled rows a class in all, validation included",
-        "클래스마다 이만큼의 라벨만 사용 (검증 포함)", aliases=("num_shots", "k_shot"),
+    shots: Annotated[Size | tuple[Size | Literal["all"], ...] | None, BeforeValidator(sizes), Doc(
+        "use only this many labelled rows a class in all, validation included (compare: several, 8,16,all, for learning curves)",
+        "클래스마다 이만큼의 라벨만 사용, 검증 포함 (compare에서는 8,16,all처럼 여럿: 학습 곡선)", aliases=("num_shots", "k_shot"),
     )] = None
+    draws: Annotated[int | None, Field(ge=1, le=1000), Doc(
+        "draw the labelled rows this many times; every method sees the same draws, the test rows stay",
+        "라벨 행을 이만큼 다시 뽑음. 모든 방법이 같은 행을 보고, 시험 행은 그대로", aliases=("num_draws", "repeats"), verbs=("compare",),
+    )] = None
+    seeds: Annotated[int | None, Field(ge=1, le=1000), Doc(
+        "train this many times in each draw, with other new weights and another order",
+        "뽑을 때마다 새 가중치와 순서를 바꿔 이만큼 학습", aliases=("num_seeds",), verbs=("compare",),
+    )] = None
+    folds: Annotated[int | None, Field(ge=2, le=100), Doc(
+        "cross-validation: every row is tested once, by what was trained on the other folds",
+        "교차 검증: 모든 행을 한 번씩, 다른 겹으로 학습한 것으로 시험", aliases=("num_folds", "cv"), verbs=("compare",),
+    )] = None
+    budget: Annotated[str | None, Doc(
+        "the longest the comparison may take: 90s, 10m or 2h", "비교에 쓸 수 있는 시간: 90s, 10m, 2h",
+        aliases=("time_limit",), verbs=("compare",),
+    )] = None
+    duplicates: Annotated[Literal["exclude", "keep"], Doc(
+        "test rows whose text stands in the labelled rows too: left out of the scores, or kept",
+        "라벨 행에도 있는 텍스트의 시험 행: 점수에서 뺌, 또는 둠", verbs=("compare",),
+    )] = "exclude"
     base: Annotated[str, Doc(
         "the pre-trained model: a hub id, a folder, a run folder, or starter (small, English, offline)",
         "사전 학습 모델: 허브 이름, 폴더, 실행 폴더, 또는 starter (작은 영어 모델, 오프라인)",

@@ -49,14 +49,14 @@ class RunFacts:
 
 def render(run: RunFacts) -> str:
     """The whole page: one file without a reference to anything outside it."""
-    html = _environment(markup=True).get_template("run.html.jinja").render(_common(run) | _details(run))
-    return _encodable(html)
+    html = environment(markup=True).get_template("run.html.jinja").render(_common(run) | _details(run))
+    return encodable(html)
 
 
 def card(run: RunFacts) -> str:
     """The model card in Markdown, with the front matter that the hub reads."""
-    text = _environment(markup=False).get_template("card.md.jinja").render(_common(run) | _hub(run))
-    return _encodable(text)
+    text = environment(markup=False).get_template("card.md.jinja").render(_common(run) | _hub(run))
+    return encodable(text)
 
 
 def rates_page(
@@ -70,10 +70,10 @@ def rates_page(
         "title": words("lr_title", method=method), "rate": rate, "said": [text for _, text in notes], "figures": figures,
         "command": command, "language": language(),
     }  # fmt: skip
-    return _encodable(_environment(markup=True).get_template("lr.html.jinja").render(content))
+    return encodable(environment(markup=True).get_template("lr.html.jinja").render(content))
 
 
-def _environment(markup: bool) -> ImmutableSandboxedEnvironment:
+def environment(markup: bool) -> ImmutableSandboxedEnvironment:
     """Templates whose every value is escaped: as HTML, or as Markdown."""
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -92,7 +92,7 @@ def _environment(markup: bool) -> ImmutableSandboxedEnvironment:
     return environment
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Without what broken input can hold and no text file should: control characters, halves of surrogate pairs."""
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", "�", text)
 

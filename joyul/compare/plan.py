@@ -1,0 +1,126 @@
+"""What a comparison will do: which methods on which bases, in which folders, and about how long that takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import PreTrainedModel
+
+from joyul.bases.facts import Shape, Work, cost
+from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, open_base
+from joyul.compare.nouns import Draw, Entry
+from joyul.contracts import Example
+from joyul.engine.batches import TOKEN_BUDGET
+from joyul.engine.device import device
+from joyul.engine.kernels import rates
+from joyul.errors import JoyulError, UsageError
+from joyul.forms.template import slots
+from joyul.methods import METHODS
+from joyul.notes import Notes
+from joyul.recipe import chains
+from joyul.recipe.resolve import Recipe, admits
+from joyul.recipe.stages import Sizes
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+SAMPLE = 200  # rows tokenised for the estimate
+
+
+def methods(recipe: Recipe, every: Sequence[str]) -> list[str]:
+    """The methods to compare. Raises UsageError for an unknown one, a double one, and a setting that none of them takes."""
+    names = list(recipe.run.methods or every)
+    for name in names:
+        chains.names(name)
+        if names.count(name) > 1:
+            raise UsageError("method_twice", found=name)
+    for item, _ in recipe.stage_given:
+        if not any(admits(name, item) for name in names):
+            raise UsageError("stage_without_setting", where=item.where, key=f"{item.key}={item.value}", chain=", ".join(names))
+    return names
+
+
+def bases(recipe: Recipe) -> list[str]:
+    """`base=a,b,c`; a folder with a comma in its name is one base."""
+    given = recipe.run.base
+    return [given] if Path(given).exists() else [name.strip() for name in given.split(",") if name.strip()]
+
+
+def seconds(budget: str | None) -> float | None:
+    """`90s`, `10m` or `2h` in seconds. Raises UsageError."""
+    if budget is None:
+        return None
+    match = DURATION.fullmatch(budget.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise UsageError("budget_unreadable", found=budget)
+    return float(match[1]) * UNITS[match[2]]
+
+
+def recipe_of(recipe: Recipe, entry: Entry, draw: Draw, seed: int, folder: Path) -> Recipe:
+    """The recipe of one run. Templates go where they have a place: around the label first, around the text after."""
+    mine = recipe.with_method(entry.method)
+    stages = chains.names(entry.method)
+    slot = "label" if stages[0] == "prompt" or recipe.run.form == "similarity" else "text"
+    fitting = tuple(template for template in recipe.run.template or () if slot in slots(template))
+    usable = fitting if "prompt" in stages or len(fitting) == 1 else ()
+    mine.updated(base=entry.base, out=str(folder), template=usable or None, seed=seed, shots=draw.size)
+    return mine
+
+
+def say(entries: Sequence[Entry], drawn: Sequence[Draw], seeds: int, recipe: Recipe, notes: Notes) -> None:
+    """The plan, before anything starts: runs, labels, and the minutes they will take where that can be told."""
+    labelled = [len(draw.gathered.splits.train) + len(draw.gathered.splits.valid or ()) for draw in drawn]
+    tested = len(drawn[0].gathered.splits.test or ())
+    notes.say(
+        "plan", runs=len(entries) * len(drawn) * seeds, methods=", ".join(entry.name for entry in entries),
+        draws=len(drawn), seeds=seeds, labels=max(labelled), test=tested,
+    )  # fmt: skip
+    expected = [estimate(entry, draw, recipe) for entry in entries for draw in drawn]
+    known = [one for one in expected if one is not None]
+    if known:
+        notes.say("plan_minutes", minutes=f"{max(0.1, sum(known) * seeds / 60):.1f}", unknown=len(expected) - len(known))
+
+
+def estimate(entry: Entry, draw: Draw, recipe: Recipe) -> float | None:
+    """Seconds of one run's training, from the shapes alone: no weight is read. None where that cannot be told."""
+    try:
+        files = open_base(entry.base)
+        model = _outline(files)
+        rows = draw.gathered.splits.train
+        longest, mean = _lengths(files, [rows[place] for place in range(min(SAMPLE, len(rows)))])
+        config = files.config.get_text_config()
+        tables = sum(item.weight.numel() for item in model.modules() if isinstance(item, torch.nn.Embedding))
+        whole = sum(parameter.numel() for parameter in model.parameters())
+        shape = Shape(int(config.num_hidden_layers), files.width, int(config.num_attention_heads), whole, tables)
+        piece = max(TOKEN_BUDGET[device().type], int(longest))
+        speed = rates(files.width)
+        rate = max(speed.values()) if recipe.run.precision == "auto" else speed.get(recipe.run.precision, speed["fp32"])
+        total, sizes = 0.0, Sizes(files.width, len(rows), layer_count(files.config))
+        for stage in recipe.with_method(entry.method).stages:
+            settings = stage.settle(sizes)
+            epochs, method = settings.epochs, METHODS[stage.method](recipe.run, settings)
+            moving = sum(p.numel() for group in method.moves(method.insert(model)) for p in group.parameters.values())
+            if moving and epochs:
+                work = Work(int(mean * len(rows)), epochs, piece, int(longest))
+                total += cost(shape, moving, work, rate, 0).seconds
+    except (JoyulError, RuntimeError, ValueError, AttributeError, KeyError, TypeError, NotImplementedError):
+        return None  # an architecture whose shape is told only by its weights
+    return total
+
+
+def _outline(files: BaseFiles) -> PreTrainedModel:
+    """The model without memory."""
+    with torch.device("meta"):
+        made = transformers.AutoModelForSequenceClassification.from_config(files.config)  # type: ignore[no-untyped-call]
+    assert isinstance(made, PreTrainedModel)
+    return made
+
+
+def _lengths(files: BaseFiles, examples: Sequence[Example]) -> tuple[float, float]:
+    texts = [" ".join(str(value) for value in example.inputs.values()) for example in examples]
+    limit = min(files.length_limit, LENGTH_CEILING)
+    lengths = [min(limit, len(tokens)) for tokens in files.tokenizer(texts, verbose=False)["input_ids"]]
+    return max(lengths), sum(lengths) / len(lengths)

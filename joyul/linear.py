@@ -1,0 +1,218 @@
+"""TF-IDF with a linear model as a result like any other: a Form that counts words, weights, files without pickle.
+
+Words, word pairs and, for languages that join words as Korean does, runs of two to four characters (scikit-learn's vectorisers,
+restored from a JSON vocabulary and their weights; the coefficients are safetensors).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from torch import Tensor, nn
+
+from joyul.contracts import Architecture, Batch, Example, Form, ParameterGroup, Prediction, Row, Setting, Task
+from joyul.engine.device import to_device
+from joyul.errors import UsageError
+from joyul.files import write_text
+from joyul.forms import readouts
+from joyul.messages import words
+from joyul.methods.base import InPlace
+
+FOLDER, VOCABULARY, WEIGHTS = "linear", "vocabulary.json", "linear.safetensors"
+NEVER = -1e4  # a logit that no other can be below
+PARTS: Mapping[str, Mapping[str, Any]] = {
+    "words": {"ngram_range": (1, 2), "sublinear_tf": True},
+    "characters": {"analyzer": "char_wb", "ngram_range": (2, 4), "sublinear_tf": True},
+}
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is counted in a text: one vectoriser for each of PARTS."""
+
+    parts: Sequence[TfidfVectorizer]
+
+    @classmethod
+    def fit(cls, texts: Sequence[str]) -> Self:
+        """The vocabulary of these texts. Raises ValueError where they hold no word of two letters."""
+        return cls([TfidfVectorizer(**options).fit(texts) for options in PARTS.values()])
+
+    def of(self, texts: Sequence[str]) -> csr_matrix:
+        """Shape (texts, features)."""
+        return csr_matrix(hstack([part.transform(texts) for part in self.parts]))
+
+    def save(self, folder: Path) -> dict[str, np.ndarray]:
+        """Write the vocabularies; their inverse document frequencies as arrays by name."""
+        named = dict(zip(PARTS, self.parts, strict=True))
+        known = {name: sorted(part.vocabulary_, key=part.vocabulary_.__getitem__) for name, part in named.items()}
+        write_text(folder / VOCABULARY, json.dumps(known, ensure_ascii=False) + "\n")
+        return {f"idf.{name}": part.idf_.astype(np.float64) for name, part in named.items()}
+
+    @classmethod
+    def load(cls, folder: Path, arrays: Mapping[str, np.ndarray]) -> Self:
+        """From what `save` wrote and gave."""
+        known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+        parts = []
+        for name, options in PARTS.items():
+            part = TfidfVectorizer(**options, vocabulary={term: place for place, term in enumerate(known[name])})
+            part.idf_ = arrays[f"idf.{name}"]
+            parts.append(part)
+        return cls(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted(Row):
+    """A row whose tokens are features, each with its weight."""
+
+    weights: tuple[float, ...] = ()
+
+
+class Linear(nn.Module):
+    """Logits of shape (rows, labels) from features of shape (rows, most) and their weights."""
+
+    def __init__(self, coefficients: np.ndarray, intercepts: np.ndarray) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.tensor(coefficients.T, dtype=torch.float32), requires_grad=False)
+        self.bias = nn.Parameter(torch.tensor(intercepts, dtype=torch.float32), requires_grad=False)
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """Each feature's row of the table times its weight, summed; a weight of 0 pads."""
+        return (self.table[features] * weights.unsqueeze(-1)).sum(dim=1) + self.bias
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The Form of such a result: a text is the words and characters in it."""
+
+    setting: Setting
+    features: Features
+    name: ClassVar[str] = "tfidf"
+    auto_class: ClassVar[str] = ""
+
+    @classmethod
+    def why_not(cls, task: Task, architecture: Architecture) -> str | None:
+        return None if task.target_type in readouts.READOUTS else words("form_needs_label", form=cls.name, task=task.name)
+
+    @property
+    def plain(self) -> bool:
+        return False
+
+    def with_template(self, template: str) -> Form:
+        raise UsageError("template_without_slot", template=template, slot="text")
+
+    def encode(self, examples: Iterable[Example]) -> list[Row]:
+        listed = list(examples)
+        if not listed:
+            return []
+        counted = self.features.of([text_of(example) for example in listed])
+        return [self._row(example, counted[place]) for place, example in enumerate(listed)]
+
+    def _row(self, example: Example, counted: csr_matrix) -> Row:
+        task = self.setting.task
+        target = None if example.target is None else task.encode(example.target, example.id)
+        return Counted(example.id, {"features": counted.indices.tolist()}, target, weights=tuple(counted.data.tolist()))
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        counted = cast(Sequence[Counted], rows)
+        most = max(1, *(row.length for row in counted))
+        features, weights = torch.zeros(len(rows), most, dtype=torch.long), torch.zeros(len(rows), most)
+        for place, row in enumerate(counted):
+            features[place, : row.length] = torch.tensor(row.tokens["features"], dtype=torch.long)
+            weights[place, : row.length] = torch.tensor(row.weights)
+        task, known = self.setting.task, all(row.target is not None for row in rows)
+        targets = readouts.READOUTS[task.target_type].targets(rows, task) if known else None
+        return to_device(Batch(rows, {"features": features, "weights": weights}, targets))
+
+    def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        return readouts.losses(model(**batch.inputs), batch.targets, self.setting.task, label_smoothing)
+
+    def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
+        return lambda batch: readouts.predictions(model(**batch.inputs), self.setting.task)
+
+    def spec(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
+        raise UsageError("not_a_run", found=cls.name, allowed=())  # its features lie beside prompt.yaml: `load`
+
+
+class Counting(InPlace):
+    """What moved: all of the linear model."""
+
+    name: ClassVar[str] = Counts.name
+
+    def why_not(self, form: Form, architecture: Architecture) -> str | None:
+        return type(form).why_not(form.setting.task, architecture)
+
+    def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
+        return [ParameterGroup("all", dict(model.named_parameters()))]
+
+
+def text_of(example: Example) -> str:
+    """The text of a row, its pair behind it."""
+    return "\n".join(str(value) for value in example.inputs.values())
+
+
+def setting(task: Task) -> Setting:
+    """There is no tokenizer and no longest row."""
+    return Setting(task, cast(Any, None), "encoder", 0)
+
+
+def fit(task: Task, features: Any, targets: Sequence[Any], strength: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of shape (outputs, features) and intercepts, as the task's readout takes them.
+
+    Logistic regression for one label; one for each label where rows have several; ridge regression for a number. `targets` as the
+    task encodes them, `strength` the inverse of regularisation.
+    """
+    if task.target_type == "number":
+        line = Ridge(alpha=1 / strength).fit(features, targets)
+        return np.atleast_2d(line.coef_), np.atleast_1d(line.intercept_)
+    if task.target_type == "label":
+        return _softmax(LogisticRegression(C=strength, max_iter=1000, random_state=seed).fit(features, targets), len(task.labels))
+    lines = [_binary(features, [place in members for members in targets], strength, seed) for place in range(len(task.labels))]
+    return np.stack([line for line, _ in lines]), np.array([base for _, base in lines])
+
+
+def _softmax(fitted: LogisticRegression, labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of two labels scikit-learn keeps one line; halves of it with both signs say the same. A label of no row is never said."""
+    lines, base = fitted.coef_, fitted.intercept_
+    if len(lines) == 1:
+        lines, base = np.stack([-lines[0] / 2, lines[0] / 2]), np.array([-base[0] / 2, base[0] / 2])
+    coefficients, intercepts = np.zeros((labels, lines.shape[1])), np.full(labels, NEVER)
+    coefficients[fitted.classes_], intercepts[fitted.classes_] = lines, base
+    return coefficients, intercepts
+
+
+def _binary(features: Any, holds: Sequence[bool], strength: float, seed: int) -> tuple[np.ndarray, float]:
+    """One label's line; a label of no row, or of every row, needs none."""
+    if len(set(holds)) == 1:
+        return np.zeros(features.shape[1]), -NEVER if holds[0] else NEVER
+    fitted = LogisticRegression(C=strength, max_iter=1000, random_state=seed).fit(features, holds)
+    return fitted.coef_[0], float(fitted.intercept_[0])
+
+
+def save(folder: Path, model: Linear, form: Counts) -> None:
+    """Write `linear/`."""
+    path = folder / FOLDER
+    path.mkdir(parents=True, exist_ok=True)
+    arrays = form.features.save(path)
+    arrays |= {"coefficients": model.table.cpu().numpy().T.copy(), "intercepts": model.bias.cpu().numpy()}
+    save_file(arrays, path / WEIGHTS)
+
+
+def load(folder: Path, task: Task) -> tuple[Linear, Counts]:
+    """From what `save` wrote."""
+    arrays = load_file(folder / FOLDER / WEIGHTS)
+    features = Features.load(folder / FOLDER, arrays)
+    return Linear(arrays["coefficients"], arrays["intercepts"]), Counts(setting(task), features)
