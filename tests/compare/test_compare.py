@@ -176,7 +176,7 @@ def test_several_bases(base: str, reviews: str, tmp_path: Path) -> None:
 def test_a_budget_that_is_over_is_said(base: str, reviews: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="budget=soon is no length of time"):
         joyul.compare(data=reviews, base=base, budget="soon")
-    endless = {"full__epochs": 10_000, "full__patience": 10_000}
+    endless = {"full__epochs": 1000, "full__patience": 1000}
     found = joyul.compare(data=reviews, base=base, methods=["prompt", "full"], budget="4s", out=str(tmp_path / "c"), **endless)
     full = found.record["methods"][-1]
     assert full["score"] is None and "budget=" in full["error"]
