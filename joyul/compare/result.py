@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,10 @@ def _link(source: Path, target: Path) -> None:
     """A copy whose weights share their bytes on disk where the file system can; what people edit is copied."""
 
     def place(original: str, copy: str) -> str:
-        try:
+        with suppress(OSError):  # another disk, or one without links
             if original.endswith(".safetensors"):
                 os.link(original, copy)
                 return copy
-        except OSError:
-            pass  # another disk, or one without links
         return str(shutil.copy2(original, copy))
 
     shutil.copytree(source, target, copy_function=place, dirs_exist_ok=True)

@@ -32,7 +32,9 @@ class Default:
 
     @property
     def plain(self) -> bool:
-        return self.template == "{text}"
+        task = self.setting.task
+        standardised = task.target_type == "number" and (task.decode(0.0), task.decode(1.0)) != (0.0, 1.0)
+        return self.template == "{text}" and not standardised
 
     def with_template(self, template: str) -> Form:
         """The same Form around another template. Raises UsageError for one without `{text}`."""

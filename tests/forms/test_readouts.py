@@ -60,3 +60,9 @@ def test_unusual_numbers_are_standardised() -> None:
     usual = Regress.learn(["1", "2", "4"]).configured({"bounds": ("0", "5")})
     assert (usual.centre, usual.scale, usual.answer(7.2).value) == (0.0, 1.0, 5.0)
     assert Regress.restore(usual.spec()) == usual
+
+
+@pytest.mark.parametrize(("targets", "plain"), [(["1", "2", "5"], True), (["1000", "2000", "90000"], False)])
+def test_numbers_in_other_units_are_not_what_stock_transformers_answers(tmp_path: Path, targets: list[str], plain: bool) -> None:
+    files = open_base(tiny.save(tmp_path / "base", "bert"))
+    assert Default(Setting(Regress.learn(targets), files.tokenizer, files.architecture, 32)).plain is plain
