@@ -142,7 +142,8 @@ def ready(
     task = learn_task(settings, gathered)
     check_stages(recipe, task)
     methods = build_methods(recipe, data)
-    tuned = open_tuned(settings, methods, task, notes)
+    paired = gathered is not None and "text_pair" in gathered.columns.roles
+    tuned = open_tuned(settings, methods, task, notes, paired)
     check_fits(tuned, methods, gathered)
     _settle(recipe, gathered, tuned)
     report_text(settings, tuned, data, gathered, notes)

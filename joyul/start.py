@@ -24,11 +24,11 @@ from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
-from joyul.forms import FORMS, HEADS
 from joyul.learn import report_borders, report_targets
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, encode, fitting, fold
 from joyul.notes import Notes
+from joyul.question import first_form, templated
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings, StageSettings
 from joyul.recipe.stages import Sizes
@@ -56,7 +56,7 @@ def build_methods(recipe: Recipe, data: Data) -> list[Method]:
     return [METHODS[stage.method](recipe.run, stage.settle(sizes)) for stage in recipe.stages]
 
 
-def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes) -> Tuned:
+def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes, paired: bool = False) -> Tuned:
     """The model and Form that the first stage starts from. Raises BaseModelError, DoesNotFit, UsageError."""
     source, folded = find(settings.base), None
     if source.kind == "run" and source.run is not None:
@@ -71,7 +71,7 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     if kept and task.labels:
         task = task.restore({**task.spec(), "labels": files.labels})  # the base's own head keeps its meaning
     setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files))
-    form = _first_form(settings, methods, setting, has_head=kept)
+    form = first_form(settings, methods, setting, files, kept, paired)
     model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
     if isinstance(task, Regress) and not kept:
         _start_at(model, task.mean if task.scale == 1.0 else 0.0)
@@ -124,35 +124,13 @@ def _continued_form(before: artifact.Artifact, task: Task, settings: RunSettings
     if settings.max_length is not None:
         longest = _max_length(settings, open_base(weights_of(before.folder)))
         form = type(form).restore(form.spec(), replace(form.setting, max_length=longest))
-    return _templated(form, settings, methods)
+    return templated(form, settings, methods)
 
 
 def _max_length(settings: RunSettings, files: BaseFiles) -> int:
     if settings.max_length is not None and settings.max_length > files.length_limit:
         raise UsageError("max_length_too_long", found=str(settings.max_length), limit=files.length_limit, base=settings.base)
     return settings.max_length or min(files.length_limit, int(files.tokenizer.model_max_length), LENGTH_CEILING)
-
-
-def _first_form(settings: RunSettings, methods: Sequence[Method], setting: Setting, has_head: bool) -> Form:
-    """`form=`, or: similarity when a prompt comes first and there is no head to keep, else the head."""
-    prompted = methods[0].name == "prompt" and not has_head
-    name: str = settings.form or ("similarity" if prompted else "default")
-    if name == "default":
-        name = HEADS.get(setting.task.target_type, name)
-    reason = FORMS[name].why_not(setting.task, setting.architecture)
-    if reason is not None:
-        raise DoesNotFit("form_does_not_fit", form=name, base=settings.base, reason=reason)
-    form = FORMS[name](setting)  # type: ignore[call-arg]  # every Form has defaults for all but its Setting
-    return _templated(form, settings, methods)
-
-
-def _templated(form: Form, settings: RunSettings, methods: Sequence[Method]) -> Form:
-    """`template=` around the Form, unless a stage is there to choose among templates."""
-    if settings.template is None or any(method.name == "prompt" for method in methods):
-        return form
-    if len(settings.template) > 1:
-        raise UsageError("templates_without_prompt", count=len(settings.template))
-    return form.with_template(settings.template[0])
 
 
 def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles) -> bool:

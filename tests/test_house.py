@@ -39,6 +39,7 @@ HOUSE = (
     "results",    # scores, costs and files of a finished run
     "learn",      # the task that rows and settings define
     "monitor",    # trackers that read Steps
+    "question",   # the Form a run starts with
     "start",      # everything ready for the first stage
     "resume",     # going on with a run that did not end
     "run",        # the story

@@ -7,17 +7,20 @@ Both sides are the mean of the last states over real tokens, at length 1; the sc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row, Setting, Task
-from joyul.errors import UsageError
+from joyul.contracts import Architecture, Batch, Example, Prediction, Row, Setting, Task
+from joyul.engine.batches import TOKEN_BUDGET, cut
+from joyul.engine.device import device
 from joyul.forms import readouts
 from joyul.forms import rows as shared
 from joyul.forms.template import check, fill
+from joyul.forms.wording import Wording, distinct, known, listed_words
 from joyul.messages import words
 
 SCALE = 20.0
@@ -25,11 +28,15 @@ SCALE = 20.0
 
 @dataclass(frozen=True)
 class Similarity:
-    """`template` goes around the label's words (`words_of` maps a label to other words than itself)."""
+    """`templates` go around the label's words (itself where none are given); a label is the mean of its prompts.
+
+    That mean is the one of Radford et al. (2021, CLIP). `bias` moves the logits of labels.
+    """
 
     setting: Setting
-    template: str = "{label}"
-    words_of: Mapping[str, str] = field(default_factory=dict)
+    templates: tuple[str, ...] = ("{label}",)
+    words_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bias: Mapping[str, float] = field(default_factory=dict)
     name: ClassVar[str] = "similarity"
     auto_class: ClassVar[str] = "AutoModel"
 
@@ -43,20 +50,30 @@ class Similarity:
     def plain(self) -> bool:
         return False
 
-    def with_template(self, template: str) -> Form:
+    def with_template(self, template: str) -> Self:
         """The same Form around another label template. Raises UsageError for one without `{label}`."""
         check(template, required="label", allowed=("label",))
-        return Similarity(self.setting, template, self.words_of)
+        return replace(self, templates=(template,))
 
-    def prompts(self) -> list[str]:
-        """The prompt of each label, in the task's order. Raises UsageError when two are the same."""
-        made = [fill(self.template, {"label": self.words_of.get(label, label)}) for label in self.setting.task.labels]
-        if len(set(made)) < len(made):
-            twice = next(prompt for prompt in made if made.count(prompt) > 1)
-            raise UsageError("prompts_equal", prompt=twice)
+    def asked(self, wordings: Sequence[Wording]) -> Self:
+        """One Form of several: every template, each label under all of its words that are not another's."""
+        words_of: dict[str, tuple[str, ...]] = {}
+        for wording in wordings:
+            for label in self.setting.task.labels:
+                words_of[label] = tuple(dict.fromkeys((*words_of.get(label, ()), *wording.of(label))))
+        return replace(self, templates=tuple(wording.template for wording in wordings), words_of=words_of)
+
+    def prompts(self) -> list[list[str]]:
+        """The prompts of each label, in the task's order. Raises UsageError when two labels share one."""
+        made = [
+            [fill(template, {"label": word}) for template in self.templates for word in self.words_of.get(label) or (label,)]
+            for label in self.setting.task.labels
+        ]
+        distinct([(label, prompt) for label, prompts in zip(self.setting.task.labels, made, strict=True) for prompt in prompts])
         return made
 
     def encode(self, examples: Iterable[Example]) -> list[Row]:
+        self.prompts()
         listed = list(examples)
         pairs = [example.inputs["text_pair"] for example in listed] if listed and "text_pair" in listed[0].inputs else None
         tokens = shared.tokenise([example.inputs["text"] for example in listed], pairs, self.setting)
@@ -66,31 +83,53 @@ class Similarity:
         return readouts.batch(rows, self.setting)
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        logits = SCALE * self._embed(model, batch) @ self._labels(model).T
+        logits = self.logits(embed(model, batch), self.labels(model))
         return readouts.losses(logits, batch.targets, self.setting.task, label_smoothing)
 
     def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
-        embedded = self._labels(model)
-        return lambda batch: readouts.predictions(SCALE * self._embed(model, batch) @ embedded.T, self.setting.task)
+        labels = self.labels(model)
+        return lambda batch: readouts.predictions(self.logits(embed(model, batch), labels), self.setting.task)
 
-    def _labels(self, model: nn.Module) -> Tensor:
-        """Embeddings of the label prompts, shape (labels, width)."""
-        tokens = shared.tokenise(self.prompts(), None, self.setting)
+    def logits(self, texts: Tensor, labels: Tensor) -> Tensor:
+        """From embeddings (rows, width) and (labels, width) to logits (rows, labels)."""
+        bias = [self.bias.get(label, 0.0) for label in self.setting.task.labels]
+        return SCALE * texts @ labels.T + torch.tensor(bias, dtype=texts.dtype, device=texts.device)
+
+    def labels(self, model: nn.Module) -> Tensor:
+        """Embeddings of the labels at length 1, shape (labels, width): the mean over the prompts of each."""
+        made = self.prompts()
+        flat = self.embedded(model, [prompt for prompts in made for prompt in prompts])
+        means = [part.mean(dim=0) for part in torch.split(flat, [len(prompts) for prompts in made])]
+        return functional.normalize(torch.stack(means), dim=-1)
+
+    def embedded(self, model: nn.Module, texts: Sequence[str]) -> Tensor:
+        """Embeddings of texts at length 1, shape (texts, width)."""
+        tokens = shared.tokenise(texts, None, self.setting)
         rows = [Row(f"label:{index}", inputs) for index, (inputs, _, _) in enumerate(tokens)]
-        return self._embed(model, self.collate(rows))
-
-    @staticmethod
-    def _embed(model: nn.Module, batch: Batch) -> Tensor:
-        """Mean of the last states over real tokens, at length 1: shape (rows, width)."""
-        states = model(**batch.inputs).last_hidden_state
-        mask = batch.inputs["attention_mask"].unsqueeze(-1).to(states.dtype)
-        return functional.normalize((states * mask).sum(dim=1) / mask.sum(dim=1), dim=-1)
+        pieces = cut(rows, TOKEN_BUDGET[device().type])
+        found = torch.cat([embed(model, self.collate(piece)) for piece in pieces])
+        place = {row.id: index for index, row in enumerate(row for piece in pieces for row in piece)}
+        return found[[place[row.id] for row in rows]]
 
     def spec(self) -> dict[str, Any]:
-        used = {label: self.words_of.get(label, label) for label in self.setting.task.labels}
-        return {"template": self.template, "words": used}
+        used = {label: list(self.words_of.get(label) or (label,)) for label in self.setting.task.labels}
+        template: Any = self.templates[0] if len(self.templates) == 1 else list(self.templates)
+        return {"template": template, "words": used} | ({"bias": dict(self.bias)} if self.bias else {})
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
-        check(spec["template"], required="label", allowed=("label",))
-        return cls(setting, spec["template"], dict(spec.get("words", {})))
+        given = spec["template"]
+        templates = (given,) if isinstance(given, str) else tuple(given)
+        for template in templates:
+            check(template, required="label", allowed=("label",))
+        bias = {label: float(value) for label, value in (spec.get("bias") or {}).items()}
+        words_of = listed_words(spec.get("words") or {})
+        known((*words_of, *bias), setting.task)
+        return cls(setting, templates, words_of, bias)
+
+
+def embed(model: nn.Module, batch: Batch) -> Tensor:
+    """Mean of the last states over real tokens, at length 1: shape (rows, width)."""
+    states = model(**batch.inputs).last_hidden_state
+    mask = batch.inputs["attention_mask"].unsqueeze(-1).to(states.dtype)
+    return functional.normalize((states * mask).sum(dim=1) / mask.sum(dim=1), dim=-1)

@@ -294,6 +294,10 @@ ENGLISH = {
         "the form {form} puts a head on an encoder or a decoder; an encoder-decoder answers in text"
     ),
     "form_needs_encoder": "the form {form} compares mean states, which say little in a {architecture}",
+    "form_needs_masks": "the form {form} fills gaps, which only masked language models do; this is a {architecture}. form=continuation fits",
+    "form_needs_writer": "the form {form} writes on, which an encoder does not. form=cloze fits masked language models, form=similarity sentence encoders",
+    "form_without_words": "the form {form} reads words off the base's own output layer, and it was saved without one. form=similarity or form=default fit",
+    "form_without_mask": "form={form} needs a mask token, and the tokenizer {tokenizer} has none. Use form=similarity or form=default.",
     "form_does_not_fit": "form={form} does not fit {base}: {reason}.",
     "method_needs_head": "it moves the head, and the form {form} has none",
     "top_layers_too_many": "top_layers={found}, but {model} has {layers} layers. Give 1 to {layers}, or method=full.",
@@ -314,7 +318,16 @@ ENGLISH = {
         "{count} templates were given, but no stage chooses among them: add the stage prompt, or give "
         "one."
     ),
-    "prompts_equal": "two labels have the same prompt {prompt!r}: give them different words.",
+    "setting_not_for_form": "{key}= has no meaning here: the form {form} asks for no label in words. form=cloze, continuation or similarity do.",
+    "template_two_labels": "template {template!r} has the slot {{label}} twice; the answer is read in one place.",
+    "label_not_last": "template {template!r}: with form={form} the answer comes last, so nothing may stand behind {{label}}.",
+    "label_word_unknown": (
+        "the word {word!r} of the label {label!r} is not in the vocabulary of {tokenizer}. Give the label words that the base knows: "
+        "label_words=\"{label}=word\"."
+    ),
+    "label_words_equal": "the labels {first!r} and {second!r} have the same word, or words that become the same tokens: give them different ones (label_words=).",
+    "prompt_too_long": "the prompt alone takes {found} tokens, and {limit} can be read: no room is left for the text. Shorten it, take fewer demonstrations, or raise max_length.",
+    "prompt_unknown_label": "the prompt speaks of a label {found!r}; the labels are: {allowed}.",
     # engine
     "tokenising": "tokenising",
     "capturing": "computing what stays frozen, once",

@@ -53,6 +53,14 @@ def _templates(value: Any) -> Any:
     return [value] if isinstance(value, str) and not value.startswith("[") else _listed(value)
 
 
+def _label_words(value: Any) -> Any:
+    """`0=bad|awful,1=good`; as a list where words hold commas."""
+    found = _listed(value)
+    if any("=" not in item for item in found):
+        raise ValueError("label=word")
+    return found
+
+
 def sizes(value: Any) -> Any:
     """`16`, or `8,16,all` as a list."""
     return _listed(value) if isinstance(value, str) and ("," in value or value == "all") else value
@@ -60,6 +68,7 @@ def sizes(value: Any) -> Any:
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 LabelSet = Annotated[tuple[str, ...], BeforeValidator(_label_set)]
+LabelWords = Annotated[tuple[str, ...], BeforeValidator(_label_words)]
 Templates = Annotated[tuple[str, ...], BeforeValidator(_templates)]
 Size = Annotated[int, Field(ge=1)]
 Trackers = Annotated[tuple[Literal["tensorboard", "wandb", "mlflow"], ...], BeforeValidator(_listed)]

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from joyul.recipe.fields import ALL_VERBS, DATA_SUFFIXES, RUN_VERBS, Doc, LabelSet, Listed, Size, Templates, Trackers, sizes
+from joyul.recipe.fields import (
+    ALL_VERBS,
+    DATA_SUFFIXES,
+    RUN_VERBS,
+    Doc,
+    LabelSet,
+    LabelWords,
+    Listed,
+    Size,
+    Templates,
+    Trackers,
+    sizes,
+)
 
 
 class RunSettings(BaseModel):
@@ -113,14 +125,22 @@ class RunSettings(BaseModel):
     methods: Annotated[Listed | None, Doc(
         "the methods to compare (default: every one that fits)", "비교할 방법들 (기본: 쓸 수 있는 모두)", verbs=("compare",),
     )] = None
-    form: Annotated[Literal["default", "similarity"] | None, Doc(
-        "how rows are put to the model: default (a head) or similarity (text against label prompts)",
-        "모델에 묻는 방식: default (분류 층) 또는 similarity (텍스트와 라벨 문장의 유사도)",
+    form: Annotated[Literal["default", "cloze", "continuation", "similarity"] | None, Doc(
+        "how rows are put to the model: default (a head), cloze (a gap that label words fill), continuation (label words come next) "
+        "or similarity (text against label prompts)",
+        "모델에 묻는 방식: default (분류 층), cloze (라벨 단어로 채우는 빈칸), continuation (이어지는 라벨 단어) 또는 similarity (텍스트와 라벨 문장의 유사도)",
     )] = None
     template: Annotated[Templates | None, Doc(
-        'a template around the text ("Review: {text}") or the label ("It was {label}."); several as ["...", "..."]',
-        '텍스트("리뷰: {text}")나 라벨("{label} 리뷰입니다.")을 감싸는 틀. 여럿이면 ["...", "..."]',
-        aliases=("prompt", "templates"),
+        'the words around the text ("Review: {text}"), the label ("It was {label}.") or both; several as ["...", "..."]',
+        '텍스트("리뷰: {text}")나 라벨("{label} 리뷰입니다."), 또는 둘 다를 감싸는 틀. 여럿이면 ["...", "..."]',
+        aliases=("templates",),
+    )] = None
+    label_words: Annotated[LabelWords | None, Doc(
+        "the words that stand for each label in a prompt: 0=bad|awful,1=good|great (default: the label itself)",
+        "프롬프트에서 라벨을 나타내는 단어: 0=나쁜|별로,1=좋은|훌륭한 (기본: 라벨 그대로)", aliases=("verbalizer", "answer_choices"),
+    )] = None
+    instruction: Annotated[str | None, Doc(
+        "what is asked, before everything else in the prompt", "프롬프트 맨 앞의 지시문", aliases=("system", "system_prompt"),
     )] = None
     max_length: Annotated[int | None, Field(ge=4), Doc(
         "cut rows after this many tokens", "이 토큰 수를 넘는 부분은 자름",

@@ -61,8 +61,8 @@ def test_cut_and_unknown_tokens_are_counted(base: str) -> None:
 
 def test_similarity_by_hand(base: str) -> None:
     """Mean over real tokens, at length 1, times 20: computed one text at a time, without padding."""
-    form = Similarity(setting(base), template="the film is {label}", words_of={"bad": "dull"})
-    assert form.prompts() == ["the film is dull", "the film is good"]
+    form = Similarity(setting(base), templates=("the film is {label}",), words_of={"bad": ("dull",)})
+    assert form.prompts() == [["the film is dull"], ["the film is good"]]
     model = AutoModel.from_pretrained(base).eval()
 
     def embed(text: str) -> torch.Tensor:
@@ -72,7 +72,7 @@ def test_similarity_by_hand(base: str) -> None:
     texts = ["a fine story told well", "bad"]
     rows = form.encode([Example(str(n), {"text": text}, "good") for n, text in enumerate(texts)])
     with torch.no_grad():
-        expected = torch.stack([20 * torch.stack([embed(text) @ embed(prompt) for prompt in form.prompts()]) for text in texts])
+        expected = torch.stack([20 * torch.stack([embed(text) @ embed(prompt) for prompt, in form.prompts()]) for text in texts])
         answers = form.reader(model)(form.collate(rows))
         losses = form.losses(model, form.collate(rows))
     assert torch.allclose(losses, functional.cross_entropy(expected, torch.tensor([1, 1]), reduction="none"), atol=1e-4)
@@ -81,7 +81,7 @@ def test_similarity_by_hand(base: str) -> None:
 
 
 def test_forms_are_restored_from_what_they_write(base: str) -> None:
-    for form in (Default(setting(base), "{text} is it"), Similarity(setting(base), "a {label} film", {"bad": "dull"})):
+    for form in (Default(setting(base), "{text} is it"), Similarity(setting(base), ("a {label} film", "{label}"), {"bad": ("dull", "poor")}, {"good": 0.5})):
         assert type(form).restore(form.spec(), form.setting).spec() == form.spec()
 
 
@@ -106,5 +106,5 @@ def test_templates() -> None:
 
 
 def test_equal_label_prompts_are_refused(base: str) -> None:
-    with pytest.raises(UsageError, match="same prompt"):
-        Similarity(setting(base), words_of={"bad": "good"}).prompts()
+    with pytest.raises(UsageError, match="same word"):
+        Similarity(setting(base), words_of={"bad": ("good",)}).prompts()

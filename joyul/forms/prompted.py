@@ -1,0 +1,66 @@
+"""What the Forms share that ask a language model for a word: a Wording around the text, and scores of labels to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from joyul.contracts import Batch, Prediction, Row, Setting
+from joyul.forms import readouts
+from joyul.forms.wording import Wording
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A Form with a Wording. `scores` is what the kinds differ in: log probabilities of the labels, shape (rows, labels)."""
+
+    setting: Setting
+    wording: Wording = field(default_factory=Wording)
+    plain: ClassVar[bool] = False
+
+    def with_template(self, template: str) -> Self:
+        """The same Form around another template. Raises UsageError for one without `{text}` or `{label}`."""
+        return self.worded(self.wording.with_template(template))
+
+    def worded(self, wording: Wording) -> Self:
+        """The same Form saying something else."""
+        return replace(self, wording=wording)
+
+    def scores(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Log probabilities of the labels before calibration, shape (rows, labels), with gradient."""
+        raise NotImplementedError
+
+    def scorer(self, model: nn.Module) -> Callable[[Batch], Tensor]:
+        """`scores` for many batches: what they share is computed here."""
+        return lambda batch: self.scores(model, batch)
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        return readouts.batch(rows, self.setting)
+
+    def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        found = self.scores(model, batch)
+        return readouts.losses(found + self._bias(found), batch.targets, self.setting.task, label_smoothing)
+
+    def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
+        score = self.scorer(model)
+
+        def read(batch: Batch) -> list[Prediction]:
+            found = score(batch)
+            return readouts.predictions(found + self._bias(found), self.setting.task)
+
+        return read
+
+    def _bias(self, like: Tensor) -> Tensor:
+        bias = [self.wording.bias.get(label, 0.0) for label in self.setting.task.labels]
+        return torch.tensor(bias, dtype=like.dtype, device=like.device)
+
+    def spec(self) -> dict[str, Any]:
+        return self.wording.spec(self.setting.task)
+
+    @classmethod
+    def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
+        return cls(setting, Wording.restore(spec, setting.task))

@@ -1,0 +1,118 @@
+"""What a prompt says: instruction, solved examples, the template around the text, and the words that stand for each label.
+
+    instruction
+
+    template of a demonstration, its label's first word in place
+
+    template of the row, {label} left open
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from joyul.contracts import Task
+from joyul.errors import UsageError
+from joyul.forms.template import check, fill, slots
+
+BETWEEN = "\n\n"  # between instruction, demonstrations and row
+INPUTS = ("text", "text_pair")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """`words` maps a label to the words that stand for it (itself where none are given); `bias` to what its score is moved by.
+
+    A demonstration maps `text`, `label` (and `text_pair`) to their values.
+    """
+
+    template: str = "{text} {label}"
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    instruction: str = ""
+    demonstrations: tuple[Mapping[str, str], ...] = ()
+    bias: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, label: str) -> tuple[str, ...]:
+        """The words of a label."""
+        return self.words.get(label) or (label,)
+
+    def with_template(self, template: str) -> Self:
+        """The same around another template. Raises UsageError for one without `{text}` or `{label}`."""
+        check_template(template)
+        return replace(self, template=template)
+
+    def opening(self) -> str:
+        """What stands in front of every row."""
+        shown = [fill(self.template, {**item, "label": self.of(item["label"])[0]}) for item in self.demonstrations]
+        return "".join(part + BETWEEN for part in ([self.instruction] if self.instruction else []) + shown)
+
+    def before(self, inputs: Mapping[str, Any]) -> str:
+        """All that stands before the label of a row, without the space between them."""
+        return (self.opening() + fill(self.template.partition("{label}")[0], inputs)).rstrip()
+
+    def whole(self, inputs: Mapping[str, Any], label: str) -> str:
+        """All of it, with `label` in the label's place."""
+        return self.opening() + fill(self.template, {**inputs, "label": label})
+
+    def behind(self, inputs: Mapping[str, Any]) -> str:
+        """All that stands behind the label of a row."""
+        return fill(self.template.partition("{label}")[2], inputs)
+
+    def lead(self) -> str:
+        """The last words of the template before the label, which decide how its words become tokens; empty at its start."""
+        before = self.template.partition("{label}")[0]
+        literal = fill(before[before.rfind("}") + 1 :], {})
+        return literal if literal.strip() or not before else "a" + literal
+
+    def fits(self, inputs: Iterable[str]) -> None:
+        """Raise UsageError for a template that leaves out a text of the rows, or has a slot they cannot fill."""
+        given = [name for name in INPUTS if name in inputs]
+        for name in given:
+            check(self.template, required=name, allowed=(*given, "label"))
+
+    def spec(self, task: Task) -> dict[str, Any]:
+        """As prompt.yaml has it."""
+        found: dict[str, Any] = {"template": self.template, "words": {label: list(self.of(label)) for label in task.labels}}
+        found |= {"instruction": self.instruction} if self.instruction else {}
+        found |= {"demonstrations": [dict(item) for item in self.demonstrations]} if self.demonstrations else {}
+        return found | ({"bias": {label: round(self.bias.get(label, 0.0), 6) for label in task.labels}} if self.bias else {})
+
+    @classmethod
+    def restore(cls, spec: Mapping[str, Any], task: Task) -> Self:
+        """From what `spec` gave, edited or not. Raises UsageError for labels that the task does not have."""
+        check_template(spec["template"])
+        shown = tuple(dict(item) for item in spec.get("demonstrations") or ())
+        known((*(spec.get("words") or {}), *(spec.get("bias") or {}), *(item["label"] for item in shown)), task)
+        bias = {label: float(value) for label, value in (spec.get("bias") or {}).items()}
+        return cls(spec["template"], listed_words(spec.get("words") or {}), spec.get("instruction") or "", shown, bias)
+
+
+def known(labels: Iterable[str], task: Task) -> None:
+    """Raise UsageError for a label that the task does not have."""
+    for found in labels:
+        if found not in task.labels:
+            raise UsageError("prompt_unknown_label", found=str(found), allowed=list(task.labels))
+
+
+def listed_words(words: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """One word a label, or a list of them."""
+    return {label: (found,) if isinstance(found, str) else tuple(found) for label, found in words.items()}
+
+
+def check_template(template: str) -> None:
+    """Raise UsageError for a template without `{text}`, without `{label}` or with a slot that is none."""
+    for slot in ("text", "label"):
+        check(template, required=slot, allowed=(*INPUTS, "label"))
+    if slots(template).count("label") > 1:
+        raise UsageError("template_two_labels", template=template)
+
+
+def distinct(words: Sequence[tuple[str, Sequence[int] | str]]) -> None:
+    """Raise UsageError when words of two labels are the same; `words` are (label, word or its tokens)."""
+    seen: dict[Any, str] = {}
+    for label, word in words:
+        key = word if isinstance(word, str) else tuple(word)
+        if seen.setdefault(key, label) != label:
+            raise UsageError("label_words_equal", first=seen[key], second=label)
