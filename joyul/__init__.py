@@ -20,6 +20,8 @@ _HOMES = {
     "Run": "joyul.run",
     "load": "joyul.artifact",
     "evaluate": "joyul.use",
+    "export": "joyul.exported",
+    "Exported": "joyul.exported",
     "compare": "joyul.compare",
     "learning_rate": "joyul.rates",
     "Comparison": "joyul.compare.result",

@@ -23,6 +23,7 @@ from joyul.engine.evaluate import predict
 from joyul.errors import DataError, RunError, UsageError
 from joyul.files import write_folder, write_text
 from joyul.forms import FORMS
+from joyul.messages import words
 from joyul.methods import METHODS, Build
 from joyul.methods.chain import Tuned, encode
 from joyul.notes import Notes
@@ -87,9 +88,13 @@ def _save_model(path: Path, tuned: Tuned) -> None:
         model = method.plain(model)
     assert isinstance(model, PreTrainedModel)
     model.save_pretrained(path)
-    setting = tuned.form.setting
+    save_tokenizer(path, tuned.form.setting)
+
+
+def save_tokenizer(path: Path, setting: Setting) -> None:
+    """The tokenizer, which keeps where rows are cut: stock transformers cuts there too, asked for truncation."""
     tokenizer = copy.deepcopy(setting.tokenizer)
-    tokenizer.model_max_length = setting.max_length  # where stock transformers cuts, asked for truncation
+    tokenizer.model_max_length = setting.max_length
     tokenizer.save_pretrained(path)
 
 
@@ -113,9 +118,11 @@ def prompt_yaml(form: Form) -> str:
     return stream.getvalue()
 
 
-def plain_loadable(tuned: Tuned, folder: Path) -> bool:
-    """Whether stock transformers loads `model/` and answers the same."""
-    return tuned.moved and tuned.form.plain and not (folder / STAGES_FOLDER).exists()
+def why_not_plain(tuned: Tuned, folder: Path) -> str | None:
+    """The reason stock transformers does not load `model/` and answer the same; None where it does."""
+    if (folder / STAGES_FOLDER).exists():
+        return words("not_plain_stages")
+    return tuned.form.why_not_plain if tuned.moved else words("not_plain_no_model")
 
 
 def load(path: str | Path, catalogue: Catalogue | None = None, dropout: float | None = None) -> Artifact:

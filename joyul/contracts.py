@@ -131,6 +131,10 @@ class Task(Protocol):
         """
 
     @property
+    def why_not_plain(self) -> str | None:
+        """The reason stock transformers would read another answer off the same outputs (a threshold, a scale), or None."""
+
+    @property
     def decides(self) -> bool:
         """Whether `decided` has anything to choose."""
 
@@ -185,8 +189,8 @@ class Form(Protocol):
         """The transformers auto class whose outputs it reads, e.g. AutoModelForSequenceClassification."""
 
     @property
-    def plain(self) -> bool:
-        """Whether stock transformers, given the bare text, answers the same as this Form."""
+    def why_not_plain(self) -> str | None:
+        """The reason stock transformers, given the bare text, would answer differently from this Form, or None."""
 
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:

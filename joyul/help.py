@@ -14,6 +14,7 @@ USAGES = {
     "lr": "joyul lr [DATA | RECIPE.yaml] [key=value ...]",
     "predict": "joyul predict RUN [TEXT ...] [data=FILE out=FILE] [-- TEXT]",
     "eval": "joyul eval RUN data=FILE [key=value ...]",
+    "export": "joyul export RUN [format=onnx out=FOLDER] [data=FILE] [-- TEXT]",
     "watch": "joyul watch RUN [RUN ...]",
     "init": "joyul init TASK [out=FILE]",
     "methods": "joyul methods",

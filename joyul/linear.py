@@ -104,8 +104,8 @@ class Counts:
         return None if task.target_type in readouts.READOUTS else words("form_needs_label", form=cls.name, task=task.name)
 
     @property
-    def plain(self) -> bool:
-        return False
+    def why_not_plain(self) -> str | None:
+        return words("not_plain_form", form=self.name)
 
     def with_template(self, template: str) -> Form:
         raise UsageError("template_without_slot", template=template, slot="text")

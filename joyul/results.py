@@ -176,6 +176,7 @@ def _metrics(
     task, settings = run.tuned.form.setting.task, run.recipe.run
     baseline = _baseline(run, evaluations.get("test") or evaluations.get("valid"))
     floor = _baseline(run, evaluations.get("valid"))
+    not_plain = artifact.why_not_plain(run.tuned, folder)
     diagnosis = diagnose(run.steps, task.metric, floor[task.metric] if floor else None)
     return {
         "task": task.name, "method": settings.method, "base": settings.base, "metric": task.metric,
@@ -187,7 +188,7 @@ def _metrics(
         "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
         "data": {"source": settings.data, "fingerprint": run.gathered.fingerprint if run.gathered else None},
         "versions": versions(), "device": device.describe(), "lineage": list(run.lineage),
-        "plain_loadable": artifact.plain_loadable(run.tuned, folder),
+        "plain_loadable": not_plain is None, "why_not_plain": not_plain,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
 

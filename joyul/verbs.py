@@ -102,6 +102,21 @@ def eval(call: Call) -> int:
     return 0
 
 
+def export(call: Call) -> int:
+    """Write a result as others load it."""
+    from joyul.artifact import load
+    from joyul.exported import export_run
+
+    settings = resolve("export", call.given).run
+    folder = _run_folder("export", call)
+    made = export_run(load(folder), settings, call.positionals[1:], TerminalNotes())
+    figures = {"folder": str(made.folder), "format": made.format, "rows": made.rows}
+    if not _print_json(call, {**figures, "largest_difference": made.difference, "tolerance": made.tolerance}):
+        shown = {"difference": f"{made.difference:.2g}", "tolerance": f"{made.tolerance:.2g}"}
+        messages.print(words("exported", **figures, **shown), soft_wrap=True)
+    return 0
+
+
 def init(call: Call) -> int:
     """Write a commented recipe."""
     from joyul.files import write_text

@@ -32,10 +32,10 @@ from tests.conftest import BAD, FRAMES, GOOD, ROOT, write_csv
 
 # Blocks of each page that are run: (bash blocks that start with `joyul `, python blocks that start with `import joyul`).
 PAGES = {
-    "README.md": (8, 1),
-    "README.ko.md": (9, 1),
-    "docs/howto.md": (14, 2),
-    "docs/howto.ko.md": (14, 1),
+    "README.md": (9, 1),
+    "README.ko.md": (10, 1),
+    "docs/howto.md": (15, 2),
+    "docs/howto.ko.md": (15, 1),
     "docs/ideas.md": (0, 1),
     "docs/tour.md": (0, 1),
     "docs/reference.md": (0, 0),

@@ -44,6 +44,7 @@ HOUSE = (
     "resume",     # going on with a run that did not end
     "run",        # the story
     "use",        # predict and eval on files
+    "exported",   # for others to load
     "terminal",   # what a person sees
     "plot",       # curves as letters
     "watch",      # live curves of runs

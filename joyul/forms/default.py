@@ -31,10 +31,9 @@ class Default:
         return words("form_no_encoder_decoder", form=cls.name) if architecture == "encoder-decoder" else None
 
     @property
-    def plain(self) -> bool:
-        task = self.setting.task
-        standardised = task.target_type == "number" and (task.decode(0.0), task.decode(1.0)) != (0.0, 1.0)
-        return self.template == "{text}" and not standardised
+    def why_not_plain(self) -> str | None:
+        framed = self.template != "{text}"
+        return words("not_plain_template", template=self.template) if framed else self.setting.task.why_not_plain
 
     def with_template(self, template: str) -> Form:
         """The same Form around another template. Raises UsageError for one without `{text}`."""

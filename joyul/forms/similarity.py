@@ -47,8 +47,8 @@ class Similarity:
         return None if architecture == "encoder" else words("form_needs_encoder", form=cls.name, architecture=architecture)
 
     @property
-    def plain(self) -> bool:
-        return False
+    def why_not_plain(self) -> str | None:
+        return words("not_plain_form", form=self.name)
 
     def with_template(self, template: str) -> Self:
         """The same Form around another label template. Raises UsageError for one without `{label}`."""

@@ -35,13 +35,16 @@ class Tags:
     setting: Setting
     name: ClassVar[str] = "tags"
     auto_class: ClassVar[str] = "AutoModelForTokenClassification"
-    plain: ClassVar[bool] = True
 
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:
         if task.target_type != "tags":
             return words("form_needs_tags", form=cls.name, task=task.name)
         return words("form_no_encoder_decoder", form=cls.name) if architecture == "encoder-decoder" else None
+
+    @property
+    def why_not_plain(self) -> str | None:
+        return self.setting.task.why_not_plain
 
     def with_template(self, template: str) -> Form:
         """Raises UsageError."""

@@ -403,6 +403,34 @@ ENGLISH = {
     ),
     "predictions_written": "{count} predictions written to {out}",
     "xlsx_needs_openpyxl": "xlsx files need openpyxl. Type: pip install 'joyul[files]'",
+    # what plain transformers would leave out
+    "not_plain_no_model": "no weight of a transformers model was tuned, so there is no model/",
+    "not_plain_stages": "the adapters and prompts in stages/ stand beside its weights (joyul export folds adapters in)",
+    "not_plain_form": "answers are read by the form {form} in prompt.yaml",
+    "not_plain_template": "the text is asked inside {template!r}",
+    "not_plain_threshold": "{label} is the answer from a probability of {threshold} on, not from 0.5",
+    "not_plain_thresholds": "labels hold from probabilities of their own on, not from 0.5: {thresholds}",
+    "not_plain_abstain": "answers less probable than {abstain} are withheld",
+    "not_plain_standardised": "the output is in units of the training targets: times {scale}, plus {centre}",
+    "not_plain_bounds": "predictions are kept between {low} and {high}",
+    # export
+    "export_no_model": "{found} is a linear model over counted words (linear/): there is no transformers model to export.",
+    "export_needs_rows": (
+        "the rows of {found} are no longer where they were, and the export is checked on rows. Give data=FILE, or texts behind --."
+    ),
+    "export_cannot_fold": "the stages {stages} cannot be folded into the weights, so stock software could not answer the same.",
+    "export_needs_onnx": "format=onnx needs onnx, onnxscript and onnxruntime. Type: pip install 'joyul[onnx]'",
+    "export_untraceable": (
+        "torch makes no ONNX graph of such a model: {reason}. format=model still works. Nothing was written."
+    ),
+    "export_differs": (
+        "as {format} it does not answer the same: the outputs differ by up to {difference}, and {bound} is allowed. Nothing was written."
+    ),
+    "export_not_plain": (
+        "the outputs are the same for the same tokens, but the run asks and reads as the prompt.yaml beside them says ({reason}): "
+        "whoever loads the export has to do so too."
+    ),
+    "exported": "{folder} ({format}): the outputs of {rows} rows differ by at most {difference} ({tolerance} allowed).",
     # compare
     "compare_needs_valid": (
         "a comparison chooses by validation rows, and there are none. Leave valid= out, or name a file."
@@ -586,10 +614,7 @@ ENGLISH = {
     "report_h_min": "{h} h {min} min",
     "report_use": "How to use it",
     "report_your_text": "your text",
-    "report_not_plain": (
-        "Do not load the folder model/ with plain transformers: it would load but answer differently, because a "
-        "later stage lives outside it. Use joyul."
-    ),
+    "report_not_plain": "Plain transformers does not answer as this result does: {reason}. Use joyul.",
     "report_settings": "Settings",
     "report_setting": "setting",
     "report_origin": "where from",
@@ -691,6 +716,7 @@ ENGLISH = {
     "verb_compare": "every method that fits on the same rows, one table, one verdict; the winner in OUT/best",
     "verb_predict": "use a result on a text, a file or standard input",
     "verb_eval": "score a result on new labelled rows",
+    "verb_export": "write a result as plain transformers, half precision or ONNX, checked on real rows",
     "verb_init": "write a commented recipe",
     "verb_methods": "what each stage moves, and which settings it takes",
     "verb_env": "versions and device, for bug reports",

@@ -341,6 +341,25 @@ KOREAN = {
     "pair_missing": "문장 쌍을 읽는 결과인데 두 번째 글(학습 때의 열 {column!r})이 없습니다. pair=로 알려 주세요.",
     "predictions_written": "예측 {count}개를 {out}에 썼습니다",
     "xlsx_needs_openpyxl": "xlsx 파일에는 openpyxl이 필요합니다. 입력: pip install 'joyul[files]'",
+    # what plain transformers would leave out
+    "not_plain_no_model": "transformers 모델의 가중치를 학습하지 않아 model/이 없습니다",
+    "not_plain_stages": "stages/의 어댑터와 프롬프트가 가중치 밖에 있습니다 (어댑터는 joyul export로 합칠 수 있습니다)",
+    "not_plain_form": "답을 prompt.yaml의 {form} 방식으로 읽습니다",
+    "not_plain_template": "텍스트를 {template!r} 안에 넣어 묻습니다",
+    "not_plain_threshold": "{label}은(는) 0.5가 아니라 확률 {threshold}부터 답이 됩니다",
+    "not_plain_thresholds": "라벨마다 0.5가 아닌 자기 문턱값부터 붙입니다: {thresholds}",
+    "not_plain_abstain": "확률이 {abstain}보다 낮은 답은 내지 않습니다",
+    "not_plain_standardised": "출력이 학습 정답의 단위로 되어 있습니다: {scale}을(를) 곱하고 {centre}을(를) 더해야 합니다",
+    "not_plain_bounds": "예측을 {low}에서 {high} 사이로 자릅니다",
+    # export
+    "export_no_model": "{found}은(는) 낱말을 센 선형 모델이라 (linear/) 내보낼 transformers 모델이 없습니다.",
+    "export_needs_rows": "{found}의 데이터가 제자리에 없습니다. 내보낸 결과는 실제 행으로 확인하므로 data=FILE을 주거나 -- 뒤에 텍스트를 적어 주세요.",
+    "export_cannot_fold": "{stages} 단계는 가중치에 합칠 수 없어 다른 프로그램이 같은 답을 낼 수 없습니다.",
+    "export_needs_onnx": "format=onnx에는 onnx, onnxscript, onnxruntime이 필요합니다. 입력: pip install 'joyul[onnx]'",
+    "export_untraceable": "이런 모델은 torch로 ONNX 그래프를 만들 수 없습니다: {reason}. format=model은 쓸 수 있습니다. 아무것도 쓰지 않았습니다.",
+    "export_differs": "{format}(으)로는 같은 답이 나오지 않습니다. 출력이 {difference}까지 다르고 허용 범위는 {bound}입니다. 아무것도 쓰지 않았습니다.",
+    "export_not_plain": "같은 토큰에는 같은 출력이 나오지만, 이 실행은 함께 쓴 prompt.yaml대로 묻고 읽습니다 ({reason}). 불러 쓰는 쪽도 그렇게 해야 합니다.",
+    "exported": "{folder} ({format}): {rows}개 행의 출력 차이는 최대 {difference}입니다 (허용 {tolerance}).",
     # compare
     "compare_needs_valid": "비교는 검증 행으로 고르는데 검증 행이 없습니다. valid=를 빼거나 파일을 주세요.",
     "folds_alone": "folds=는 모든 행을 한 번씩 시험하므로 draws=, shots=, 시험 파일과 함께 쓸 수 없습니다. 그것들을 빼거나 folds=를 빼십시오.",
@@ -522,10 +541,7 @@ KOREAN = {
     "report_h_min": "{h}시간 {min}분",
     "report_use": "사용 방법",
     "report_your_text": "여기에 글을 쓰세요",
-    "report_not_plain": (
-        "model/ 폴더를 transformers로 바로 불러오지 마세요. 불러와지기는 하지만 다른 답을 냅니다. 뒤 단계가 그 "
-        "폴더 밖에 있기 때문입니다. joyul을 쓰세요."
-    ),
+    "report_not_plain": "순수 transformers로는 같은 답이 나오지 않습니다: {reason}. joyul을 쓰세요.",
     "report_settings": "설정",
     "report_setting": "설정",
     "report_origin": "출처",
@@ -618,6 +634,7 @@ KOREAN = {
     "verb_compare": "같은 데이터에 모든 방법을 써서 표 하나, 판정 하나. 이긴 것은 OUT/best에",
     "verb_predict": "결과를 글, 파일, 표준 입력에 사용",
     "verb_eval": "새 라벨 데이터로 결과를 채점",
+    "verb_export": "순수 transformers, 절반 정밀도 또는 ONNX로 내보내고 실제 행으로 확인",
     "verb_init": "설명이 달린 레시피를 씀",
     "verb_methods": "단계마다 무엇이 움직이고 어떤 설정을 쓰는지",
     "verb_env": "버전과 장치 (오류 보고용)",

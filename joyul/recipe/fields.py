@@ -13,7 +13,7 @@ from joyul.messages import language
 
 RUN_VERBS = ("train", "compare", "lr")
 DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log", ".parquet", ".arrow", ".xlsx")
-ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "init", "methods", "env", "watch")
+ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "export", "init", "methods", "env", "watch")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class RunSettings(BaseModel):
     data: Annotated[str | None, Doc(
         "the labelled rows: csv, tsv, jsonl, json, parquet, xlsx, txt, a folder, a saved or hub data set",
         "라벨이 달린 데이터: csv, tsv, jsonl, json, parquet, xlsx, txt, 폴더, 저장된 또는 허브의 데이터 세트",
-        aliases=("dataset", "dataset_name", "train_file", "train_data"), verbs=(*RUN_VERBS, "predict", "eval"),
+        aliases=("dataset", "dataset_name", "train_file", "train_data"), verbs=(*RUN_VERBS, "predict", "eval", "export"),
     )] = None
     valid: Annotated[str | None, Doc(
         "validation rows: a file, a share such as 0.1, or none (default: a tenth of train)",
@@ -43,15 +43,15 @@ class RunSettings(BaseModel):
     )] = None
     encoding: Annotated[str | None, Doc(
         "the files' encoding, where it cannot be told (utf-8, utf-16, cp949 are recognised)",
-        "파일 인코딩. utf-8, utf-16, cp949는 스스로 알아봅니다", verbs=(*RUN_VERBS, "predict", "eval"),
+        "파일 인코딩. utf-8, utf-16, cp949는 스스로 알아봅니다", verbs=(*RUN_VERBS, "predict", "eval", "export"),
     )] = None
     text: Annotated[str | None, Doc(
         "the column that holds the text", "텍스트가 있는 열",
-        aliases=("text_column", "text_column_name", "dataset_text_field"), verbs=(*RUN_VERBS, "predict", "eval"),
+        aliases=("text_column", "text_column_name", "dataset_text_field"), verbs=(*RUN_VERBS, "predict", "eval", "export"),
     )] = None
     pair: Annotated[str | None, Doc(
         "the column of the second text, where rows are pairs", "문장 쌍일 때 두 번째 텍스트의 열",
-        aliases=("text_pair",), verbs=(*RUN_VERBS, "predict", "eval"),
+        aliases=("text_pair",), verbs=(*RUN_VERBS, "predict", "eval", "export"),
     )] = None
     label: Annotated[str | None, Doc(
         "the target column", "정답이 있는 열", aliases=("target", "label_column", "label_column_name"),
@@ -173,8 +173,12 @@ class RunSettings(BaseModel):
     )] = None
     out: Annotated[str | None, Doc(
         "the folder (predict: the file) to write", "결과 폴더 (predict에서는 결과 파일)",
-        aliases=("output_dir", "project_name", "save_dir"), verbs=(*RUN_VERBS, "predict", "eval", "init"),
+        aliases=("output_dir", "project_name", "save_dir"), verbs=(*RUN_VERBS, "predict", "eval", "export", "init"),
     )] = None
+    format: Annotated[Literal["model", "fp16", "bf16", "onnx"], Doc(
+        "model (plain transformers, adapters folded in), fp16 or bf16 (the same at half the size), or onnx",
+        "model (어댑터를 합친 순수 transformers), fp16 또는 bf16 (절반 크기), 또는 onnx", verbs=("export",),
+    )] = "model"
     overwrite: Annotated[bool, Doc(
         "write over an existing file", "이미 있는 파일을 덮어씀", verbs=("predict", "eval", "init"),
     )] = False

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from joyul.contracts import Example, Prediction, Score, TargetType
-from joyul.errors import DataError, UsageError
+from joyul.errors import DataError, UsageError, listing
+from joyul.messages import words
 from joyul.tasks import decide, sets
 from joyul.tasks.certainty import answered_scores, auc, calibration_error
 from joyul.tasks.metrics import further_label_scores, label_intervals, label_scores, operating_scores
@@ -85,6 +86,12 @@ class Classify:
 
     def _listed(self, found: Sequence[float]) -> dict[str, float] | None:
         return dict(zip(self.labels, found, strict=True)) if len(self.labels) <= MOST_LISTED else None
+
+    @property
+    def why_not_plain(self) -> str | None:
+        if self.threshold not in (None, decide.EVEN):
+            return words("not_plain_threshold", label=self.positive, threshold=f"{self.threshold:.3g}")
+        return words("not_plain_abstain", abstain=f"{self.abstain:g}") if self.abstain is not None else None
 
     @property
     def decides(self) -> bool:
@@ -182,6 +189,11 @@ class ClassifyMany(Classify):
 
     def _listed(self, found: Sequence[float]) -> dict[str, float]:
         return dict(zip(self.labels, found, strict=True))  # thresholds and AUC need all of them
+
+    @property
+    def why_not_plain(self) -> str | None:
+        shifted = [f"{label} {value:.3g}" for label, value in self.thresholds.items() if value != decide.EVEN]
+        return words("not_plain_thresholds", thresholds=listing(shifted)) if shifted else None
 
     @property
     def decides(self) -> bool:

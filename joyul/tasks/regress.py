@@ -11,6 +11,7 @@ import numpy as np
 
 from joyul.contracts import Example, Prediction, Score, TargetType
 from joyul.errors import DataError, UsageError
+from joyul.messages import words
 from joyul.tasks.classify import no_list
 from joyul.tasks.numbers import errors, fit, fit_intervals
 
@@ -81,6 +82,12 @@ class Regress:
             return Prediction(None)
         low, high = self.bounds or (-math.inf, math.inf)
         return Prediction(min(high, max(low, float(f"{found * self.scale + self.centre:.7g}"))))
+
+    @property
+    def why_not_plain(self) -> str | None:
+        if (self.centre, self.scale) != (0.0, 1.0):
+            return words("not_plain_standardised", centre=f"{self.centre:g}", scale=f"{self.scale:g}")
+        return words("not_plain_bounds", low=f"{self.bounds[0]:g}", high=f"{self.bounds[1]:g}") if self.bounds else None
 
     def decided(self, targets: Sequence[Any], predictions: Sequence[Prediction]) -> Regress:
         return self

@@ -57,6 +57,10 @@ class Tag:
     def configured(self, given: Mapping[str, Any]) -> Tag:
         return self
 
+    @property
+    def why_not_plain(self) -> str | None:
+        return None
+
     def pieces(self, text: str | Sequence[str]) -> Sequence[str]:
         """The words or characters of a text."""
         return pieces(text, self.unit)

@@ -76,7 +76,7 @@ class TextToText:
     setting: Setting
     name: ClassVar[str] = "text_to_text"
     auto_class: ClassVar[str] = "AutoModelForSeq2SeqLM"
-    plain: ClassVar[bool] = True
+    why_not_plain: ClassVar[str | None] = None
 
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, pipeline
 
 from joyul.bases.load import load_model, open_base
 from joyul.contracts import Example, Setting, Task
@@ -62,7 +62,36 @@ def test_unusual_numbers_are_standardised() -> None:
     assert Regress.restore(usual.spec()) == usual
 
 
-@pytest.mark.parametrize(("targets", "plain"), [(["1", "2", "5"], True), (["1000", "2000", "90000"], False)])
-def test_numbers_in_other_units_are_not_what_stock_transformers_answers(tmp_path: Path, targets: list[str], plain: bool) -> None:
+PLAIN: list[tuple[Task, str | None]] = [
+    (Regress.learn(["1", "2", "5"]), None),
+    (Regress.learn(["1000", "2000", "3000"]), "times 816.497, plus 2000"),
+    (Regress.learn(["1", "2", "5"]).configured({"bounds": ("0", "5")}), "kept between 0 and 5"),
+    (Classify(("a", "b")), None),
+    (Classify(("a", "b"), "b", "sensitivity=0.9"), None),  # no validation rows: the likelier label, as everywhere
+    (Classify(("a", "b"), "b", "sensitivity=0.9", 0.25), "b is the answer from a probability of 0.25 on"),
+    (Classify(("a", "b"), abstain=0.7), "less probable than 0.7 are withheld"),
+    (ClassifyMany(("a", "b")), None),
+    (ClassifyMany(("a", "b"), thresholds={"a": 0.5, "b": 0.5}), None),
+    (ClassifyMany(("a", "b"), thresholds={"a": 0.5, "b": 0.125}), "not from 0.5: b 0.125"),
+]
+
+
+@pytest.mark.parametrize(("task", "reason"), PLAIN)
+def test_what_stock_transformers_would_answer_differently_is_told_with_the_reason(task: Task, reason: str | None, tmp_path: Path) -> None:
     files = open_base(tiny.save(tmp_path / "base", "bert"))
-    assert Default(Setting(Regress.learn(targets), files.tokenizer, files.architecture, 32)).plain is plain
+    form = Default(Setting(task, files.tokenizer, files.architecture, 32))
+    assert (form.why_not_plain is None) if reason is None else reason in str(form.why_not_plain)
+    assert "'so: {text}'" in str(form.with_template("so: {text}").why_not_plain)
+
+
+def test_a_threshold_is_what_a_stock_pipeline_leaves_out(tmp_path: Path) -> None:
+    """The same outputs, another answer: the reason is no mere caution."""
+    files = open_base(tiny.save(tmp_path / "b", "bert"))
+    task = Classify(("a", "b"), "b", "sensitivity=0.9", 1e-6)
+    form = Default(Setting(task, files.tokenizer, files.architecture, 32))
+    model = load_model(files, form.auto_class, task.labels, target=task.target_type).eval()
+    with torch.no_grad():
+        model.classifier.bias.copy_(torch.tensor([2.0, 0.0]))
+        answers = form.reader(model)(form.collate(form.encode([Example("1", {"text": TEXTS[0]})])))
+    stock = pipeline("text-classification", model=model, tokenizer=files.tokenizer)(TEXTS[0])
+    assert (answers[0].value, stock[0]["label"]) == ("b", "a")

@@ -297,8 +297,8 @@ def test_card_is_not_broken_by_text() -> None:
 def test_card_hides_folders_and_warns() -> None:
     assert "/home/kim" not in card(facts()) and "reviews.csv" in card(facts())
     assert "from transformers import pipeline" in card(facts())
-    other = card(facts(metrics={**facts().metrics, "plain_loadable": False}))
-    assert "Do not load the folder" in other and "from transformers" not in other
+    other = card(facts(metrics={**facts().metrics, "plain_loadable": False, "why_not_plain": "half of it stands elsewhere"}))
+    assert "does not answer as this result does: half of it stands elsewhere" in other and "from transformers" not in other
 
 
 @pytest.mark.parametrize(

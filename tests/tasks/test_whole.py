@@ -33,7 +33,13 @@ def test_from_file_to_file(key: str, kind: type, base: str, rows: list[tuple[str
     data.write_text("".join(json.dumps(row) + "\n" for row in listed), encoding="utf-8")
     blank.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("a good film", "", "the plot is bad")), encoding="utf-8")
     made = joyul.train(data=str(data), base=base, out=str(tmp_path / "run"), **SETTINGS)
-    assert made.metrics["plain_loadable"]
+    reason = made.metrics["why_not_plain"]
+    assert made.metrics["plain_loadable"] is (reason is None)
+    if key == "labels":
+        assert "labels hold from probabilities of their own on" in reason
+        assert reason.partition(",")[0] in " ".join((made.folder / "README.md").read_text(encoding="utf-8").split())
+    else:
+        assert reason is None
     told = [json.loads(line) for line in (made.folder / "predictions.jsonl").read_text().splitlines()]
     assert len(told) == made.metrics["rows"]["test"] and all(isinstance(line["prediction"], kind) for line in told)
     scored = joyul.evaluate(made.folder, data=str(data), group="source")
