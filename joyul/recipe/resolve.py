@@ -20,7 +20,7 @@ from joyul.recipe.stages import STAGES
 from joyul.recipe.values import checked
 
 # say where and how it was run, not what was run
-UNWRITTEN = ("out", "lang", "overwrite", "methods", "draws", "seeds", "folds", "budget", "duplicates")
+UNWRITTEN = ("out", "format", "lang", "overwrite", "methods", "draws", "seeds", "folds", "budget", "duplicates")
 
 
 @dataclass
