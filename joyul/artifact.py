@@ -7,15 +7,18 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import LiteralScalarString
 from torch import nn
 from transformers import PreTrainedModel
 
 from joyul import linear
-from joyul.bases.load import BaseFiles, load_model, open_base
-from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE, runs_near, weights_of
+from joyul.bases.hosted import hosted, overridden
+from joyul.bases.load import load_model, open_base
+from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE, find, runs_near, weights_of
 from joyul.contracts import Example, Form, Method, Prediction, Setting, Task
 from joyul.data.values import composed
 from joyul.engine.device import device
@@ -23,10 +26,12 @@ from joyul.engine.evaluate import predict
 from joyul.errors import DataError, RunError, UsageError
 from joyul.files import write_folder, write_text
 from joyul.forms import FORMS
+from joyul.forms.rows import untokenised
 from joyul.messages import words
 from joyul.methods import METHODS, Build
 from joyul.methods.chain import Tuned, encode
 from joyul.notes import Notes
+from joyul.recipe.resolve import resolve
 from joyul.recipe.settings import RunSettings, StageSettings
 from joyul.tasks import TASKS
 
@@ -110,12 +115,16 @@ def _save_stage(path: Path, method: Method, model: nn.Module) -> None:
 def prompt_yaml(form: Form) -> str:
     """The Form as a person reads and edits it."""
     setting = form.setting
-    content = {
-        "form": form.name, **form.spec(), "max_length": setting.max_length, "task": setting.task.name, **setting.task.spec(),
-    }  # fmt: skip
+    length = {"max_length": setting.max_length} if setting.max_length else {}
+    content = {"form": form.name, **form.spec(), **length, "task": setting.task.name, **setting.task.spec()}
     stream = io.StringIO()
-    YAML().dump(content, stream)
+    YAML().dump({key: _lines(value) for key, value in content.items()}, stream)
     return stream.getvalue()
+
+
+def _lines(value: Any) -> Any:
+    """A text of several lines, with each on its own."""
+    return LiteralScalarString(value) if isinstance(value, str) and "\n" in value else value
 
 
 def why_not_plain(tuned: Tuned, folder: Path) -> str | None:
@@ -125,8 +134,14 @@ def why_not_plain(tuned: Tuned, folder: Path) -> str | None:
     return tuned.form.why_not_plain if tuned.moved else words("not_plain_no_model")
 
 
-def load(path: str | Path, catalogue: Catalogue | None = None, dropout: float | None = None) -> Artifact:
+def load(
+    path: str | Path, catalogue: Catalogue | None = None, dropout: float | None = None, notes: Notes | None = None,
+    terms: Mapping[str, Any] | None = None,
+) -> Artifact:  # fmt: skip
     """Open a run folder (`dropout`: for training on).
+
+    Where its base is behind an endpoint, `terms` are settings to ask it by (`base_url`, ...) instead of those in its recipe, and
+    what is asked is told to `notes`.
 
     Raises UsageError where there is none and RunError where the run did not end.
     """
@@ -135,6 +150,8 @@ def load(path: str | Path, catalogue: Catalogue | None = None, dropout: float | 
         raise UsageError("not_a_run", found=str(path), allowed=runs_near(folder))
     if not (folder / PROMPT_FILE).is_file() or not (folder / METRICS_FILE).is_file():
         raise RunError("run_not_ended", where=str(path), folder=str(path))
+    if find(weights_of(folder)).hosted:
+        return Artifact(folder, _open_hosted(folder, catalogue, notes or Notes(), terms or {}))
     tuned = _open(folder, catalogue, dropout)
     tuned.model.to(device())
     return Artifact(folder, tuned)
@@ -145,7 +162,8 @@ def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
         return Tuned(*linear.load(folder, task_of(folder, catalogue)))
     has_model = (folder / MODEL_FOLDER).is_dir()
     files = open_base(weights_of(folder))
-    form = _form(folder / PROMPT_FILE, files, catalogue)
+    setting = Setting(task_of(folder, catalogue), files.tokenizer, files.architecture, 0)
+    form = _form(folder / PROMPT_FILE, setting, catalogue)
     task = form.setting.task
     model: nn.Module = load_model(files, form.auto_class, task.labels, dropout=dropout, target=task.target_type)
     stages: list[Method] = []
@@ -154,6 +172,12 @@ def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
         model = method.load(model, path)
         stages.append(method)
     return Tuned(model, form, stages, moved=has_model)
+
+
+def _open_hosted(folder: Path, catalogue: Catalogue, notes: Notes, terms: Mapping[str, Any]) -> Tuned:
+    settings = overridden(resolve("train", [], recipe_file=str(folder / RECIPE_FILE)).run, terms)
+    form = _form(folder / PROMPT_FILE, untokenised(task_of(folder, catalogue), "hosted"), catalogue)
+    return Tuned(hosted(settings, weights_of(folder), notes), form)
 
 
 def task_of(folder: Path, catalogue: Catalogue | None = None) -> Task:
@@ -168,11 +192,11 @@ def task_of(folder: Path, catalogue: Catalogue | None = None) -> Task:
         raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error
 
 
-def _form(file: Path, files: BaseFiles, catalogue: Catalogue) -> Form:
-    """The Form as prompt.yaml says it. People edit that file: RunError with what is wrong in it."""
+def _form(file: Path, setting: Setting, catalogue: Catalogue) -> Form:
+    """The Form as prompt.yaml says it, its length too. People edit that file: RunError with what is wrong in it."""
     try:
         content = YAML(typ="base", pure=True).load(file.read_text(encoding="utf-8"))
-        setting = Setting(task_of(file.parent, catalogue), files.tokenizer, files.architecture, int(content["max_length"]))
+        setting = replace(setting, max_length=int(content.get("max_length", 0)))
         return catalogue.forms[content["form"]].restore(content, setting)
     except (YAMLError, KeyError, TypeError, ValueError) as error:
         raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error

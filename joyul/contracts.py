@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 TargetType = Literal["label", "labels", "number", "tags", "text"]
-Architecture = Literal["encoder", "decoder", "encoder-decoder"]
+Architecture = Literal["encoder", "decoder", "encoder-decoder", "hosted"]  # hosted: behind an endpoint, without weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,14 @@ class Prediction:
     """`value` as the user writes it (a label, labels, a number, a text, a list of tags); None: no answer.
 
     `score` is its probability where there is one, `scores` those of all labels where there are few. `entities` are the spans that
-    tags mark: `{"type", "start", "end", "text", "score"}`, counted in words or characters.
+    tags mark: `{"type", "start", "end", "text", "score"}`, in words or characters. `reason`: why there is no answer, where known.
     """
 
     value: Any
     score: float | None = None
     scores: Mapping[str, float] | None = None
     entities: Sequence[Mapping[str, Any]] | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a Form is built around: the task, the tokenizer, the kind of base and the longest row in tokens."""
+    """What a Form is built around: the task, the tokenizer, the kind of base and the longest row in tokens (0: it reads none)."""
 
     task: Task
     tokenizer: PreTrainedTokenizerBase
@@ -278,7 +279,6 @@ class Step:
 
     `kind`: `update` trains; `search` tries a Form; `range` is one update of a learning-rate range test and `probe` one short run
     at a rate: what they did to the weights is taken back.
-
     `seconds` is wall time since the previous Step ended (the first: since training started), evaluation and saving in it;
     `memory` is the process's resident memory in bytes (the accelerator's, where there is one).
     """

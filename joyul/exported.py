@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from joyul.artifact import PROMPT_FILE, Artifact, load, prompt_yaml, save_tokenizer
+from joyul.bases.hosted import Hosted
 from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Batch, Example
 from joyul.data.examples import AS_IS, Examples
@@ -69,6 +70,8 @@ def export_run(artifact: Artifact, settings: RunSettings, texts: Sequence[str], 
     kind = settings.format
     out = Path(settings.out) if settings.out else artifact.folder / "export" / kind
     check_free(out)
+    if isinstance(artifact.tuned.model, Hosted):
+        raise UsageError("endpoint_without_weights", found=f"{artifact.tuned.model.asker.address.model}")
     if isinstance(artifact.tuned.model, Linear):
         raise UsageError("export_no_model", found=str(artifact.folder))
     if kind == "onnx":

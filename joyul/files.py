@@ -22,6 +22,11 @@ LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")
 SAID_FULL = ("StorageFull", "FileTooLarge", "QuotaExceeded", "No space left", "File too large", "quota exceeded")
 
 
+def user_cache() -> Path:
+    """The folder of what is kept between runs: JOYUL_CACHE, or `joyul` in the user's cache."""
+    return Path(os.environ.get("JOYUL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "joyul")
+
+
 def beside(path: Path) -> Path:
     """A hidden name in the same folder, so that the rename stays on one disk."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")

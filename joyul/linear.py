@@ -25,6 +25,7 @@ from joyul.engine.device import to_device
 from joyul.errors import UsageError
 from joyul.files import write_text
 from joyul.forms import readouts
+from joyul.forms.rows import untokenised
 from joyul.messages import words
 from joyul.methods.base import InPlace
 
@@ -164,11 +165,6 @@ def text_of(example: Example) -> str:
     return "\n".join(str(value) for value in example.inputs.values())
 
 
-def setting(task: Task) -> Setting:
-    """There is no tokenizer and no longest row."""
-    return Setting(task, cast(Any, None), "encoder", 0)
-
-
 def fit(task: Task, features: Any, targets: Sequence[Any], strength: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients of shape (outputs, features) and intercepts, as the task's readout takes them.
 
@@ -215,4 +211,4 @@ def load(folder: Path, task: Task) -> tuple[Linear, Counts]:
     """From what `save` wrote."""
     arrays = load_file(folder / FOLDER / WEIGHTS)
     features = Features.load(folder / FOLDER, arrays)
-    return Linear(arrays["coefficients"], arrays["intercepts"]), Counts(setting(task), features)
+    return Linear(arrays["coefficients"], arrays["intercepts"]), Counts(untokenised(task), features)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from joyul.bases.anatomy import declared_pooling
@@ -13,7 +13,7 @@ from joyul.forms import FORMS, HEADS
 from joyul.forms.prompted import Prompted
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
-from joyul.forms.wording import known
+from joyul.forms.wording import known, label_words
 from joyul.messages import words
 from joyul.recipe.settings import RunSettings
 
@@ -86,12 +86,6 @@ def _can_ask(form: Form) -> bool:
     except UsageError:
         return False
     return True
-
-
-def label_words(given: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """`0=bad|awful` as label and words."""
-    pairs = [item.partition("=") for item in given]
-    return {label.strip(): tuple(word.strip() for word in words.split("|") if word.strip()) for label, _, words in pairs}
 
 
 def templated(form: Form, settings: RunSettings, methods: Sequence[Method]) -> Form:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from joyul import artifact
 from joyul.bases.anatomy import parameter_count
 from joyul.bases.facts import report_cut
+from joyul.bases.hosted import Hosted
 from joyul.contracts import Example, Method, Prediction, Step, Task
 from joyul.engine import checkpoint, device
 from joyul.engine.batches import per_epoch
@@ -188,6 +189,7 @@ def _metrics(
         "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
         "data": {"source": settings.data, "fingerprint": run.gathered.fingerprint if run.gathered else None},
         "versions": versions(), "device": device.describe(), "lineage": list(run.lineage),
+        **({"endpoint": run.tuned.model.spent()} if isinstance(run.tuned.model, Hosted) else {}),
         "plain_loadable": not_plain is None, "why_not_plain": not_plain,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
@@ -231,4 +233,6 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     line: dict[str, Any] = {"prediction": prediction.value, "score": prediction.score}
     if prediction.scores is not None:
         line["scores"] = dict(prediction.scores)
+    if prediction.reason is not None:
+        line["error"] = prediction.reason
     return line if prediction.entities is None else {**line, "entities": [dict(entity) for entity in prediction.entities]}

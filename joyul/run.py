@@ -14,6 +14,7 @@ from typing import IO, Any, TypeVar
 
 from joyul import artifact, results
 from joyul.bases.anatomy import width
+from joyul.bases.hosted import Hosted, check_settings
 from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Method, Step
 from joyul.data.gather import Gathered, gather
@@ -134,6 +135,7 @@ def ready(
 ) -> tuple[Tuned, list[Method], Gathered | None, Data]:
     """Everything before the first stage: rows, base, Form, every setting settled; what it will take is said."""
     settings = recipe.run
+    check_settings(settings, [settings.base])
     if gathered is None and settings.data is not None:
         gathered = gather(settings, notes)
     if gathered is None and settings.label_set is None:
@@ -147,7 +149,7 @@ def ready(
     check_fits(tuned, methods, gathered)
     _settle(recipe, gathered, tuned)
     report_text(settings, tuned, data, gathered, notes)
-    report_facts(recipe, tuned, methods, data, notes)
+    report_facts(recipe, tuned, methods, data, gathered, notes)
     return tuned, methods, gathered, data
 
 
@@ -204,6 +206,9 @@ def _settle(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> None:
         recipe.updated(words("origin_found"), **columns, **({} if recipe.run.task else {"task": setting.task.name}))
     if Path(recipe.run.base).exists():  # the result has to find it from anywhere
         recipe.updated(base=str(Path(recipe.run.base).resolve()))
+    if isinstance(tuned.model, Hosted):  # neither cut nor computed here; the result has to find its server
+        recipe.updated(recipe.origins.get("base_url"), base_url=tuned.model.asker.address.url)
+        return
     if recipe.run.max_length is None:
         recipe.updated(words("origin_default", why=words("why_base")), max_length=setting.max_length)
     if recipe.run.precision == "auto":

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from joyul import artifact
 from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, twin, width
 from joyul.bases.facts import Shape, Work, cost, disk, report_cut, report_language
+from joyul.bases.hosted import Hosted, require_endpoint
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
@@ -24,6 +25,7 @@ from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
+from joyul.hosting import open_hosted, report_hosted
 from joyul.learn import report_borders, report_targets
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, encode, fitting, fold
@@ -43,29 +45,40 @@ FIXED = ("labels", "centre", "scale")  # what a head that goes on means
 SAID = ("learning_rate", "epochs", "batch_size", "precision")  # the settings a user asks about first
 
 
-def require_base(base: str) -> None:
+def require_base(base: str, settings: RunSettings, notes: Notes) -> None:
     """Raise BaseModelError where the base cannot be had."""
-    if find(base).kind != "run":  # a run is opened whole, or refused, by `open_tuned`
+    source = find(base)
+    if source.kind == "endpoint":
+        require_endpoint(settings, base, notes)
+    elif source.kind != "run":  # a run is opened whole, or refused, by `open_tuned`
         open_base(base)
 
 
 def build_methods(recipe: Recipe, data: Data) -> list[Method]:
     """The stages' defaults settled for this base and these rows, and the methods made of them. Raises BaseModelError."""
-    config = read_config(recipe.run.base)
-    sizes = Sizes(int(config.get_text_config().hidden_size), len(data.train), layer_count(config))
+    sizes = _sizes(recipe.run.base, len(data.train))
     return [METHODS[stage.method](recipe.run, stage.settle(sizes)) for stage in recipe.stages]
+
+
+def _sizes(base: str, rows: int) -> Sizes:
+    if find(base).hosted:
+        return Sizes(0, rows, 0)  # no stage whose defaults depend on them fits
+    config = read_config(base)
+    return Sizes(int(config.get_text_config().hidden_size), rows, layer_count(config))
 
 
 def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes, paired: bool = False) -> Tuned:
     """The model and Form that the first stage starts from. Raises BaseModelError, DoesNotFit, UsageError."""
     source, folded = find(settings.base), None
     if source.kind == "run" and source.run is not None:
-        before = artifact.load(source.run, dropout=settings.dropout)
+        before = artifact.load(source.run, dropout=settings.dropout, notes=notes, terms=settings.model_dump())
         if _continues(before, task, settings):
             notes.say("base_continues", base=settings.base)
             before.tuned.form = _continued_form(before, task, settings, methods)
             return before.tuned
         folded = _folded(before, settings.base)
+    if source.hosted:
+        return open_hosted(settings, source, methods, task, notes)
     files = open_base(settings.base)
     kept = _own_head(files, task)
     if kept and task.labels:
@@ -144,6 +157,8 @@ def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles) 
 def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathered | None, notes: Notes) -> None:
     """Say what of the text is cut and what the base cannot read; refuse a base that cannot read half of it."""
     report_targets(tuned.form.setting.task, data.train, notes)
+    if isinstance(tuned.model, Hosted):
+        return
     unlabelled = gathered is not None and not gathered.labelled
     rows = encode(tuned.form, gathered.splits.train, notes) if gathered and unlabelled else data.rows("train", tuned.form, notes)
     setting = tuned.form.setting
@@ -155,8 +170,13 @@ def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathe
     report_borders(setting.task, rows, notes)
 
 
-def report_facts(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes) -> None:
+def report_facts(
+    recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, gathered: Gathered | None, notes: Notes
+) -> None:
     """Say the settings with their origins, and what the run will take."""
+    if isinstance(tuned.model, Hosted):
+        report_hosted(tuned, methods, data, gathered, notes)
+        return
     rows = data.rows("train", tuned.form, notes)
     shape = _shape(tuned.model)
     for stage, moving in zip(recipe.stages, trial(tuned, methods), strict=True):

@@ -89,6 +89,8 @@ def _line(example: Example, prediction: Prediction | None) -> dict[str, Any]:
     line = {"id": example.id, **answer(prediction)}
     if prediction.value is not None:
         return line
+    if prediction.reason is not None:
+        return {**line, "error": prediction.reason}
     withheld = words("error_withheld", score=f"{prediction.score:.2f}") if prediction.score is not None else None
     return {**line, "error": withheld or words("error_no_number")}
 

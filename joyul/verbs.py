@@ -71,7 +71,8 @@ def predict(call: Call) -> int:
         raise UsageError("out_needs_data")
     if settings.text is not None and settings.data is None:
         raise UsageError("text_needs_data", folder=shlex.quote(folder), text=shlex.quote(settings.text))
-    notes, artifact = TerminalNotes(), load(folder)
+    notes = TerminalNotes()
+    artifact = load(folder, notes=notes, terms=settings.model_dump())
     if settings.data is not None:
         _at_most(1, call, "predict")
         lines = predict_file(artifact, settings, notes)
@@ -95,7 +96,8 @@ def eval(call: Call) -> int:
     folder = _run_folder("eval", call)
     if settings.data is None:
         raise UsageError("eval_needs_data")
-    found = evaluate_file(load(folder), settings, TerminalNotes())
+    notes = TerminalNotes()
+    found = evaluate_file(load(folder, notes=notes, terms=settings.model_dump()), settings, notes)
     if not _print_json(call, found):
         show_scores({"data": found["scores"]}, {"data": found["rows"]})
         show_groups(found["groups"])

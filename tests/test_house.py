@@ -24,6 +24,7 @@ HOUSE = (
     "signals",    # stopping in good order
     "state",      # whether a run runs
     "contracts",  # the five nouns
+    "endpoint",   # models behind an address
     "hub",        # whether the network may and can be asked
     "recipe",     # every setting
     "data",       # from files to examples
@@ -40,6 +41,7 @@ HOUSE = (
     "learn",      # the task that rows and settings define
     "monitor",    # trackers that read Steps
     "question",   # the Form a run starts with
+    "hosting",    # a base behind an endpoint made ready
     "start",      # everything ready for the first stage
     "resume",     # going on with a run that did not end
     "run",        # the story

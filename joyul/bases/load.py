@@ -81,6 +81,8 @@ def layer_count(config: Any) -> int:
 def read_config(base: str) -> Any:
     """The configuration of `base=` alone. Raises BaseModelError."""
     source = find(base)
+    if source.hosted:
+        raise BaseModelError("endpoint_without_weights", found=source.path)
     try:
         return AutoConfig.from_pretrained(source.path, local_files_only=source.local or offline(), trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:

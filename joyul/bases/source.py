@@ -1,4 +1,4 @@
-"""Where a base is: the installed `starter`, a folder, a run folder, or the hub."""
+"""Where a base is: the installed `starter`, a folder, a run folder, the hub, or behind an endpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from joyul.endpoint.address import is_hosted
 from joyul.errors import BaseModelError
 from joyul.recipe.grammar import read_recipe
 
@@ -19,13 +20,21 @@ RECIPE_FILE, MODEL_FOLDER = "recipe.yaml", "model"
 
 @dataclass(frozen=True)
 class Source:
-    """`path` is what transformers loads: a folder, or the hub id itself; `run` is the run folder it belongs to."""
+    """`path` is what transformers loads: a folder, or the hub id itself; `openai:MODEL` of an endpoint.
+
+    `run` is the run folder it belongs to.
+    """
 
     name: str
-    kind: Literal["starter", "folder", "run", "hub"]
+    kind: Literal["starter", "folder", "run", "hub", "endpoint"]
     path: str
     run: Path | None = None
     local: bool = True
+
+    @property
+    def hosted(self) -> bool:
+        """Whether it stands behind an endpoint."""
+        return is_hosted(self.path)
 
     @property
     def of_run(self) -> bool:
@@ -38,6 +47,8 @@ def find(base: str) -> Source:
     """The Source that `base=` means. A local path wins over a hub id. Raises BaseModelError."""
     if base == "starter":
         return Source("starter", "starter", str(_starter()))
+    if is_hosted(base):
+        return Source(base, "endpoint", base, local=False)
     path = Path(base)
     if (path / RECIPE_FILE).is_file():
         weights = find(weights_of(path))

@@ -28,6 +28,7 @@ from joyul.engine.evaluate import Evaluation
 from joyul.errors import DoesNotFit
 from joyul.files import write_text
 from joyul.forms.readouts import READOUTS, predictions
+from joyul.forms.rows import untokenised
 from joyul.linear import Counts, Features, Linear, text_of
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, fitting
@@ -70,7 +71,7 @@ def tfidf(work: Work) -> Result:
         reason = str(error)
     if reason is not None or features is None:
         raise DoesNotFit("method_does_not_fit", method=Counts.name, task=work.task.name, reason=reason)
-    form = Counts(linear.setting(work.task), features)
+    form = Counts(untokenised(work.task), features)
     counted = features.of(texts), features.of([text_of(example) for example in work.data.valid])
     model = Linear(*_strongest(work, form, *counted))
     nn.Module.to(model, device.device())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joyul.bases.hosted import check_settings
 from joyul.compare import plan
 from joyul.compare.baselines import ANSWERS, BASELINES, NO_BASE, Result, Work
 from joyul.compare.draws import draws, gather_pool
@@ -122,8 +123,9 @@ def _setup(
     recipe: Recipe, hold: Hold, names: Sequence[str], bases: Sequence[str], notes: Notes, follow: Follow, show: Show
 ) -> Setup:
     settings = recipe.run
+    check_settings(settings, bases)
     for base in bases:  # a base that cannot be had fails once, not once a method
-        require_base(base)
+        require_base(base, settings, notes)
     pool = gather_pool(settings, notes)
     task = learn_task(settings, pool)
     several = len(bases) > 1

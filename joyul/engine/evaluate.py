@@ -39,7 +39,7 @@ def predict(
 
 def _numberless(prediction: Prediction) -> bool:
     """Whether the model gave no number; an answer that is withheld has its probability."""
-    return prediction.value is None and prediction.score is None
+    return prediction.value is None and prediction.score is None and prediction.reason is None
 
 
 def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
@@ -11,16 +10,15 @@ import torch
 from torch import nn
 
 from joyul.engine.device import describe, device
-from joyul.files import write_json
+from joyul.files import user_cache, write_json
 
 TOKENS, REPEATS = 512, 5
 FASTER_BY = 1.1  # bf16 has to win by more than noise before accuracy is touched
 
 
 def cache_file() -> Path:
-    """Where measurements are kept: JOYUL_CACHE, or the user's cache folder."""
-    root = os.environ.get("JOYUL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "joyul"
-    return Path(root) / "kernels.json"
+    """Where measurements are kept."""
+    return user_cache() / "kernels.json"
 
 
 def rates(width: int) -> dict[str, float]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from joyul.contracts import Batch, Prediction, Row, Setting
 from joyul.forms import readouts
 from joyul.forms.wording import Wording
+from joyul.messages import words
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,11 @@ class Prompted:
 
     setting: Setting
     wording: Wording = field(default_factory=Wording)
-    plain: ClassVar[bool] = False
+    name: ClassVar[str]
+
+    @property
+    def why_not_plain(self) -> str | None:
+        return words("not_plain_form", form=self.name)
 
     def with_template(self, template: str) -> Self:
         """The same Form around another template. Raises UsageError for one without `{text}` or `{label}`."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from joyul.contracts import Example, Row, Setting
+from joyul.contracts import Architecture, Example, Row, Setting, Task
+
+
+def untokenised(task: Task, architecture: Architecture = "encoder") -> Setting:
+    """The Setting of a Form that reads no tokens."""
+    return Setting(task, cast(Any, None), architecture, 0)
 
 
 def tokenise(

@@ -96,6 +96,12 @@ def known(labels: Iterable[str], task: Task) -> None:
             raise UsageError("prompt_unknown_label", found=str(found), allowed=list(task.labels))
 
 
+def label_words(given: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """`0=bad|awful` as label and words."""
+    pairs = [item.partition("=") for item in given]
+    return {label.strip(): tuple(word.strip() for word in words.split("|") if word.strip()) for label, _, words in pairs}
+
+
 def listed_words(words: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """One word a label, or a list of them."""
     return {label: (found,) if isinstance(found, str) else tuple(found) for label, found in words.items()}

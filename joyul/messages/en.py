@@ -743,4 +743,51 @@ ENGLISH = {
     "init_header": "A recipe for task={task}. Run it:  joyul train THIS_FILE",
     "recipe_written": "Written: {out}. Fill in data=, then:  joyul train {out}",
     "methods_chain": "Join stages by +; they run from left to right on the same model: method=full+prompt",
+    # endpoints
+    "asking": "asking",
+    "form_needs_endpoint": "the form {form} speaks with a model behind an endpoint (base=openai:MODEL)",
+    "method_needs_weights": "a model behind an endpoint has no weights here; method=prompt chooses the words it is asked with",
+    "endpoint_without_weights": "{found} stands behind an endpoint: there are no weights here to load.",
+    "endpoint_needs_httpx": "base=openai:MODEL needs a package that is not installed: pip install 'joyul[endpoint]'.",
+    "endpoint_setting": "{key}= is for a base behind an endpoint, and base={found} is none. Did you mean base=openai:MODEL?",
+    "endpoint_without_model": "base={found} names no model. Give base=openai:MODEL, for example base=openai:gpt-4o-mini.",
+    "endpoint_url": "base_url={found} is not the address of a server. Give one like https://api.openai.com/v1 or http://localhost:8000/v1.",
+    "endpoint_url_with_key": "base_url= holds a password, and it is written into recipe.yaml. Take it out and set the environment variable {variable}.",
+    "endpoint_key_missing": (
+        "{host} wants a key. Set the environment variable {variable} to yours, or give base_url= where the model is served without one."
+    ),
+    "endpoint_key_unreadable": "the environment variable {variable} holds characters that no key has. Set it again.",
+    "endpoint_key_refused": (
+        "{host} refuses the key ({status}: {reason}). Set the environment variable {variable}; OPENAI_API_KEY goes to OpenAI and to the host "
+        "of OPENAI_BASE_URL only, JOYUL_API_KEY to any other."
+    ),
+    "endpoint_unpaid": "{host} answers no more, the account is empty or its quota used up: {reason} What was answered is kept: the same command goes on.",
+    "endpoint_down": "nothing answers at {url} ({reason}). Is the server running, and base_url= right?",
+    "endpoint_not_there": "{url} does not serve {model} ({status}: {reason}). Check base=openai:MODEL and base_url=.{hint}",
+    "endpoint_try_v1": " Did you mean base_url={url}?",
+    "endpoint_not_listed": "{host} does not list the model {model}; it lists, for example, {near}.",
+    "endpoint_later": "{host} wants to be asked again in {seconds} seconds ({reason}). What was answered is kept: the same command goes on.",
+    "endpoint_failing": (
+        "{host} gave no answer {count} times running; the last reason: {reason}. What was answered is kept: the same command goes on."
+    ),
+    "endpoint_no_way": "{url} answers nothing that can be used ({reason}).",
+    "endpoint_no_probabilities": "{key}= needs the probabilities of answers, and {base} gives none.",
+    "endpoint_way": "way: {found!r} is none of {allowed}.",
+    "endpoint_way_found": "{model} at {host} is asked by: {way}",
+    "endpoint_estimate": "{model} at {host}: about {count} requests, {tokens} tokens to read{price}; {kept} answers are kept from before",
+    "endpoint_cost": ", about {cost} at price=",
+    "endpoint_spent": "answered: {count} requests, {read} tokens read, {written} written{price}; without an answer: {failed}",
+    "rows_leave": "the texts of about {count} rows leave this machine for {host}.",
+    "rows_unanswered": "{count} rows have no answer ({reason}): {rows}.",
+    "endpoint_timeout": "no answer within {seconds} seconds",
+    "endpoint_cut": "the connection broke off ({reason})",
+    "endpoint_malformed": "what came back is no answer: {found!r}",
+    "endpoint_status": "{status}: {reason}",
+    "endpoint_gave_up": "{reason}; tried {count} times",
+    "answer_refused": "refused: {found!r}",
+    "answer_no_label": "no label: {found!r}",
+    "report_asked": "answers of the endpoint",
+    "report_asked_value": "{requests:,} paid for, {kept:,} kept from before, {failed:,} missing",
+    "report_tokens": "tokens read and written",
+    "report_cost": "cost, in the money of price=",
 }

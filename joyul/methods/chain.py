@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Step
+from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Setting, Step
 from joyul.engine.best import Best
 from joyul.engine.checkpoint import Checkpoint
 from joyul.engine.course import Course
@@ -22,6 +22,7 @@ from joyul.engine.saver import Saver
 from joyul.engine.trunk import Stores, frozen_trunk
 from joyul.engine.vocabulary import compact_vocabulary
 from joyul.errors import DoesNotFit
+from joyul.messages import words
 from joyul.methods.choose import choose, winner
 from joyul.methods.rate import RateSearch
 from joyul.methods.standing import Standing, put_back
@@ -63,15 +64,21 @@ class Data:
     def rows(self, split: Literal["train", "valid"], form: Form, notes: Notes) -> list[Row]:
         """Tokens of a split under `form`."""
         setting = form.setting
-        key = repr((split, form.name, form.spec(), setting.task.spec(), setting.max_length, setting.tokenizer.name_or_path))
+        key = repr((split, form.name, form.spec(), setting.task.spec(), setting.max_length, _tokenizer_name(setting)))
         if key not in self._tokens:
             self._tokens[key] = encode(form, getattr(self, split), notes)
         return self._tokens[key]
 
 
+def _tokenizer_name(setting: Setting) -> str:
+    return setting.tokenizer.name_or_path if setting.tokenizer else ""  # what reads no tokens has none
+
+
 def fitting(method: Method, form: Form) -> None:
     """Raise DoesNotFit with the reason when the method cannot work here."""
     reason = method.why_not(form, form.setting.architecture)
+    if method.trains and form.setting.architecture == "hosted":
+        reason = words("method_needs_weights")
     if reason is not None:
         raise DoesNotFit("method_does_not_fit", method=method.name, task=form.setting.task.name, reason=reason)
 

@@ -22,5 +22,7 @@ class Prompt(InPlace):
         return None
 
     def forms(self, form: Form) -> Sequence[Form]:
+        if form.setting.architecture == "hosted" and not self.templates:
+            return ()  # a score that chooses nothing would still have to be paid
         given = [form.with_template(template) for template in self.templates]
         return [*given, *(() if form in given else (form,))]

@@ -13,6 +13,7 @@ from joyul.messages import language
 
 RUN_VERBS = ("train", "compare", "lr")
 DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log", ".parquet", ".arrow", ".xlsx")
+ASKING_VERBS = ("train", "compare", "predict", "eval")  # those that may ask an endpoint
 ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "export", "init", "methods", "env", "watch")
 
 
@@ -70,5 +71,6 @@ Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 LabelSet = Annotated[tuple[str, ...], BeforeValidator(_label_set)]
 LabelWords = Annotated[tuple[str, ...], BeforeValidator(_label_words)]
 Templates = Annotated[tuple[str, ...], BeforeValidator(_templates)]
+Price = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], BeforeValidator(_listed)]
 Size = Annotated[int, Field(ge=1)]
 Trackers = Annotated[tuple[Literal["tensorboard", "wandb", "mlflow"], ...], BeforeValidator(_listed)]

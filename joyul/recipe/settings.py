@@ -4,120 +4,51 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from joyul.recipe.fields import (
     ALL_VERBS,
-    DATA_SUFFIXES,
+    ASKING_VERBS,
     RUN_VERBS,
     Doc,
-    LabelSet,
     LabelWords,
     Listed,
-    Size,
+    Price,
     Templates,
     Trackers,
-    sizes,
-)
+)  # fmt: skip
+from joyul.recipe.rows import RowSettings
 
 
-class RunSettings(BaseModel):
+class RunSettings(RowSettings):
     """What holds for a whole run. Every field may be absent; `joyul.recipe.resolve` fills what has a default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: Annotated[str | None, Doc(
-        "the labelled rows: csv, tsv, jsonl, json, parquet, xlsx, txt, a folder, a saved or hub data set",
-        "라벨이 달린 데이터: csv, tsv, jsonl, json, parquet, xlsx, txt, 폴더, 저장된 또는 허브의 데이터 세트",
-        aliases=("dataset", "dataset_name", "train_file", "train_data"), verbs=(*RUN_VERBS, "predict", "eval", "export"),
-    )] = None
-    valid: Annotated[str | None, Doc(
-        "validation rows: a file, a share such as 0.1, or none (default: a tenth of train)",
-        "검증 데이터: 파일, 0.1 같은 비율, 또는 none (기본: 학습 데이터의 10분의 1)",
-        aliases=("validation_file", "val_size", "val_set_size", "split_dataset_ratio", "validation", "dev"),
-    )] = None
-    test: Annotated[str | None, Doc(
-        "test rows, read once at the end: a file, a share, or none (default: a tenth, unless valid is given)",
-        "마지막에 한 번만 쓰는 시험 데이터: 파일, 비율, 또는 none (기본: 10분의 1, valid가 있으면 없음)",
-        aliases=("test_file", "test_size"),
-    )] = None
-    encoding: Annotated[str | None, Doc(
-        "the files' encoding, where it cannot be told (utf-8, utf-16, cp949 are recognised)",
-        "파일 인코딩. utf-8, utf-16, cp949는 스스로 알아봅니다", verbs=(*RUN_VERBS, "predict", "eval", "export"),
-    )] = None
-    text: Annotated[str | None, Doc(
-        "the column that holds the text", "텍스트가 있는 열",
-        aliases=("text_column", "text_column_name", "dataset_text_field"), verbs=(*RUN_VERBS, "predict", "eval", "export"),
-    )] = None
-    pair: Annotated[str | None, Doc(
-        "the column of the second text, where rows are pairs", "문장 쌍일 때 두 번째 텍스트의 열",
-        aliases=("text_pair",), verbs=(*RUN_VERBS, "predict", "eval", "export"),
-    )] = None
-    label: Annotated[str | None, Doc(
-        "the target column", "정답이 있는 열", aliases=("target", "label_column", "label_column_name"),
-        verbs=(*RUN_VERBS, "eval"),
-    )] = None
-    labels: Annotated[LabelSet | None, Doc(
-        "the label set, e.g. negative,positive (without a target column: zero-shot), or a file of labels for the rows of data, "
-        "joined by a common column (id or text)",
-        "라벨의 집합, 예: 부정,긍정 (정답 열이 없으면 제로샷). 또는 데이터와 따로 있는 라벨 파일: 같은 열(id나 텍스트)로 잇습니다", aliases=("label_names", "classes"),
-    )] = None
-    group: Annotated[str | None, Doc(
-        "a column whose equal values never fall into different splits (patient, author, thread); scores are given per group",
-        "같은 값이 서로 다른 분할에 나뉘지 않게 할 열 (환자, 작성자, 대화). 그룹마다 점수를 냄", aliases=("group_column",),
-        verbs=(*RUN_VERBS, "eval"),
-    )] = None
-    task: Annotated[Literal["classify", "regress", "tag"] | None, Doc(
-        "the task, where the columns do not tell: classify (labels), regress (numbers), tag (a tag for each word or character)",
-        "열만 보고 알 수 없을 때의 과제: classify (라벨), regress (숫자), tag (단어나 글자마다 태그)", aliases=("task_type",),
-    )] = None
-    separator: Annotated[str | None, Doc(
-        "what stands between the labels of a cell, where rows have several, e.g. ;",
-        "한 칸에 라벨이 여럿일 때 그 사이의 구분자, 예: ;", aliases=("label_separator", "label_delimiter"), verbs=(*RUN_VERBS, "eval"),
-    )] = None
-    bounds: Annotated[Listed | None, Doc(
-        "regress: the ends of the scale, e.g. 0,5; predictions stay within, targets outside are refused",
-        "regress: 척도의 양 끝, 예: 0,5. 예측은 그 안에 머물고 벗어난 정답은 거절함", aliases=("scale",),
-    )] = None
-    positive: Annotated[str | None, Doc(
-        "of two labels, the one to be found (default: the second)", "라벨이 둘일 때 찾아내려는 쪽 (기본: 둘째)", aliases=("pos_label", "positive_label"),
-    )] = None
-    operating_point: Annotated[str | None, Doc(
-        "with two labels: sensitivity=0.95 or specificity=0.9; the threshold that reaches it is chosen on validation rows",
-        "라벨이 둘일 때: sensitivity=0.95 또는 specificity=0.9. 이를 만족하는 문턱값을 검증 데이터에서 고름",
-    )] = None
-    abstain: Annotated[float | None, Field(gt=0, lt=1), Doc(
-        "withhold answers less probable than this", "확률이 이보다 낮은 답은 내지 않음", aliases=("reject_below",),
-    )] = None
-    shots: Annotated[Size | tuple[Size | Literal["all"], ...] | None, BeforeValidator(sizes), Doc(
-        "use only this many labelled rows a class in all, validation included (compare: several, 8,16,all, for learning curves)",
-        "클래스마다 이만큼의 라벨만 사용, 검증 포함 (compare에서는 8,16,all처럼 여럿: 학습 곡선)", aliases=("num_shots", "k_shot"),
-    )] = None
-    draws: Annotated[int | None, Field(ge=1, le=1000), Doc(
-        "draw the labelled rows this many times; every method sees the same draws, the test rows stay",
-        "라벨 행을 이만큼 다시 뽑음. 모든 방법이 같은 행을 보고, 시험 행은 그대로", aliases=("num_draws", "repeats"), verbs=("compare",),
-    )] = None
-    seeds: Annotated[int | None, Field(ge=1, le=1000), Doc(
-        "train this many times in each draw, with other new weights and another order",
-        "뽑을 때마다 새 가중치와 순서를 바꿔 이만큼 학습", aliases=("num_seeds",), verbs=("compare",),
-    )] = None
-    folds: Annotated[int | None, Field(ge=2, le=100), Doc(
-        "cross-validation: every row is tested once, by what was trained on the other folds",
-        "교차 검증: 모든 행을 한 번씩, 다른 겹으로 학습한 것으로 시험", aliases=("num_folds", "cv"), verbs=("compare",),
-    )] = None
-    budget: Annotated[str | None, Doc(
-        "the longest the comparison may take: 90s, 10m or 2h", "비교에 쓸 수 있는 시간: 90s, 10m, 2h",
-        aliases=("time_limit",), verbs=("compare",),
-    )] = None
-    duplicates: Annotated[Literal["exclude", "keep"], Doc(
-        "test rows whose text stands in the labelled rows too: left out of the scores, or kept",
-        "라벨 행에도 있는 텍스트의 시험 행: 점수에서 뺌, 또는 둠", verbs=("compare",),
-    )] = "exclude"
     base: Annotated[str, Doc(
-        "the pre-trained model: a hub id, a folder, a run folder, or starter (small, English, offline)",
-        "사전 학습 모델: 허브 이름, 폴더, 실행 폴더, 또는 starter (작은 영어 모델, 오프라인)",
+        "the pre-trained model: a hub id, a folder, a run folder, starter (small, English, offline), or openai:MODEL behind an endpoint",
+        "사전 학습 모델: 허브 이름, 폴더, 실행 폴더, starter (작은 영어 모델, 오프라인), 또는 서버에 있는 openai:모델이름",
         aliases=("model", "base_model", "model_name", "model_name_or_path", "pretrained_model_name_or_path"),
     )] = "starter"
+    base_url: Annotated[str | None, Doc(
+        "where base=openai:MODEL is served (default: OPENAI_BASE_URL, else OpenAI); its key comes from the environment",
+        "base=openai:모델이름이 있는 서버 주소 (기본: OPENAI_BASE_URL, 없으면 OpenAI). 키는 환경 변수에서만 읽음",
+        aliases=("api_base", "openai_api_base"), verbs=ASKING_VERBS,
+    )] = None
+    concurrency: Annotated[int | None, Field(ge=1, le=256), Doc(
+        "requests on their way to the endpoint at a time (default: 8)", "서버에 동시에 보내는 요청 수 (기본: 8)",
+        aliases=("num_concurrent", "max_concurrency"), verbs=ASKING_VERBS,
+    )] = None
+    rate_limit: Annotated[float | None, Field(gt=0), Doc(
+        "requests a minute at most (default: as many as the endpoint takes)", "1분에 보낼 최대 요청 수 (기본: 서버가 받는 만큼)",
+        aliases=("requests_per_minute", "rpm"), verbs=ASKING_VERBS,
+    )] = None
+    timeout: Annotated[float | None, Field(gt=0), Doc(
+        "seconds to wait for an answer of the endpoint (default: 60)", "서버의 답을 기다리는 시간(초) (기본: 60)",
+        aliases=("request_timeout",), verbs=ASKING_VERBS,
+    )] = None
+    price: Annotated[Price | None, Doc(
+        "of a million tokens read and written by the endpoint, e.g. 0.15,0.60: the cost is then said before and after",
+        "서버가 읽고 쓰는 백만 토큰의 값, 예: 0.15,0.60. 주면 비용을 미리, 그리고 끝난 뒤에 알려 줌", verbs=ASKING_VERBS,
+    )] = None
     method: Annotated[str, Doc(
         "one stage or several joined by + (see joyul methods)", "단계 하나, 또는 +로 이은 여러 단계 (joyul methods 참고)",
         aliases=("finetuning_type", "tuner_type", "train_type", "peft_method"), verbs=("train", "lr"),
@@ -125,10 +56,10 @@ class RunSettings(BaseModel):
     methods: Annotated[Listed | None, Doc(
         "the methods to compare (default: every one that fits)", "비교할 방법들 (기본: 쓸 수 있는 모두)", verbs=("compare",),
     )] = None
-    form: Annotated[Literal["default", "cloze", "continuation", "similarity"] | None, Doc(
-        "how rows are put to the model: default (a head), cloze (a gap that label words fill), continuation (label words come next) "
-        "or similarity (text against label prompts)",
-        "모델에 묻는 방식: default (분류 층), cloze (라벨 단어로 채우는 빈칸), continuation (이어지는 라벨 단어) 또는 similarity (텍스트와 라벨 문장의 유사도)",
+    form: Annotated[Literal["default", "cloze", "continuation", "instruct", "similarity"] | None, Doc(
+        "how rows are put to the model: default (a head), cloze (a gap that label words fill), continuation (label words come next), "
+        "similarity (text against label prompts) or instruct (a model behind an endpoint answers with a label)",
+        "모델에 묻는 방식: default (분류 층), cloze (라벨 단어로 채우는 빈칸), continuation (이어지는 라벨 단어), similarity (텍스트와 라벨 문장의 유사도) 또는 instruct (서버의 모델이 라벨로 답함)",
     )] = None
     template: Annotated[Templates | None, Doc(
         'the words around the text ("Review: {text}"), the label ("It was {label}.") or both; several as ["...", "..."]',
@@ -185,18 +116,6 @@ class RunSettings(BaseModel):
     lang: Annotated[Literal["en", "ko"] | None, Doc(
         "language of the messages (default: the locale's)", "메시지 언어 (기본: 시스템 언어)", verbs=ALL_VERBS,
     )] = None
-
-
-    @property
-    def label_file(self) -> str | None:
-        """`labels=` where it names a file of labelled rows."""
-        only = self.labels[0] if self.labels and len(self.labels) == 1 else ""
-        return only if only.lower().endswith(DATA_SUFFIXES) else None
-
-    @property
-    def label_set(self) -> tuple[str, ...] | None:
-        """`labels=` where it lists the labels."""
-        return None if self.label_file else self.labels
 
 
 class StageSettings(BaseModel):

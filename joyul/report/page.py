@@ -157,7 +157,18 @@ def _costs(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("report_parameters", units.count(metrics.get("parameters"))),
         ("report_trainable", _trainable(metrics)),
     ]
-    return [(words(key), value) for key, value in known if value != units.NOTHING]
+    return [(words(key), value) for key, value in (*known, *_asked(metrics)) if value != units.NOTHING]
+
+
+def _asked(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a base behind an endpoint took."""
+    spent = metrics.get("endpoint")
+    if not spent:
+        return []
+    cost = units.NOTHING if spent["cost"] is None else f"{spent['cost']:,.4f}"
+    answers = words("report_asked_value", **{key: spent[key] for key in ("requests", "kept", "failed")})
+    tokens = f"{spent['read']:,} + {spent['written']:,}"
+    return [("report_asked", answers), ("report_tokens", tokens), ("report_cost", cost)]
 
 
 def _trainable(metrics: Mapping[str, Any]) -> str:

@@ -12,8 +12,9 @@ from joyul.data.gather import Gathered, gather
 from joyul.errors import DataError
 from joyul.messages import use_language
 from joyul.notes import Notes
+from joyul.recipe.fields import DATA_SUFFIXES
 from joyul.recipe.resolve import from_words
-from joyul.recipe.settings import DATA_SUFFIXES, RunSettings
+from joyul.recipe.settings import RunSettings
 
 TEXTS = "id,text\n7,good\n8,bad\n9,fine\n10,dull\n"
 

@@ -1,0 +1,75 @@
+"""A base behind an endpoint: a module without a parameter, which Forms ask instead of computing with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from joyul.endpoint.ability import find_way
+from joyul.endpoint.address import address, is_hosted
+from joyul.endpoint.asker import Asker, Request, Terms
+from joyul.endpoint.reply import Failure, Reply
+from joyul.errors import UsageError
+from joyul.notes import Notes
+from joyul.recipe.settings import RunSettings
+
+TERMS = ("concurrency", "rate_limit", "timeout", "price")
+SETTINGS = ("base_url", *TERMS)
+
+
+class Hosted(nn.Module):
+    """What stands where a model would."""
+
+    def __init__(self, asker: Asker) -> None:
+        super().__init__()
+        self.asker = asker
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Hosted:
+        return self  # nothing in it can be changed by a stage
+
+    @property
+    def notes(self) -> Notes:
+        """Where it tells what it does."""
+        return self.asker.notes
+
+    def ask(self, requests: Sequence[Request]) -> list[Reply | Failure]:
+        """The reply to each, in order. Raises JoyulError where the endpoint cannot be asked."""
+        return self.asker.ask(requests)
+
+    def way(self) -> str:
+        """How this server can be asked for a label (`joyul.endpoint.ability`): tried out once, with nothing of the user's.
+
+        Raises BaseModelError, UsageError where it cannot be asked at all.
+        """
+        self.asker.reach()
+        return find_way(lambda request: self.asker.ask([request], quiet=True)[0], self.asker.address.url)
+
+    def spent(self) -> dict[str, Any]:
+        """Requests, tokens and, where a price was given, what they cost."""
+        spent = self.asker.spent
+        return {**vars(spent), "cost": self.asker.terms.cost(spent.read, spent.written)}
+
+
+def hosted(settings: RunSettings, base: str, notes: Notes) -> Hosted:
+    """The base `openai:MODEL` on the settings' terms; nothing is sent yet. Raises UsageError."""
+    given = {name: value for name in TERMS if (value := getattr(settings, name)) is not None}
+    return Hosted(Asker(address(base, settings.base_url), Terms(**given), notes))
+
+
+def require_endpoint(settings: RunSettings, base: str, notes: Notes) -> None:
+    """Raise JoyulError unless the endpoint answers."""
+    hosted(settings, base, notes).asker.reach()
+
+
+def check_settings(settings: RunSettings, bases: Sequence[str]) -> None:
+    """Refuse settings of an endpoint where no base is one. Raises UsageError."""
+    for name in SETTINGS:
+        if getattr(settings, name) is not None and not any(map(is_hosted, bases)):
+            raise UsageError("endpoint_setting", key=name, found=settings.base)
+
+
+def overridden(settings: RunSettings, given: Mapping[str, Any]) -> RunSettings:
+    """The settings of a run with what is asked for now: the server may have moved."""
+    return settings.model_copy(update={name: given[name] for name in SETTINGS if given.get(name) is not None})

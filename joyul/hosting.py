@@ -1,0 +1,72 @@
+"""A base behind an endpoint made ready for `prompt`: its Form, and what asking will take, said before any row is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from joyul.bases.hosted import Hosted, hosted
+from joyul.bases.source import Source
+from joyul.contracts import Method, Task
+from joyul.endpoint.ability import tells_probabilities
+from joyul.errors import DoesNotFit, UsageError
+from joyul.forms.instruct import Instruct
+from joyul.forms.rows import untokenised
+from joyul.forms.usual import readable
+from joyul.forms.wording import known, label_words
+from joyul.messages import words
+from joyul.methods.chain import Data, Tuned, fitting
+from joyul.notes import Notes
+from joyul.recipe.settings import RunSettings
+
+if TYPE_CHECKING:
+    from joyul.data.gather import Gathered
+
+
+UNREAD = ("max_length", "dropout")  # settings of what is computed here
+
+
+def open_hosted(settings: RunSettings, source: Source, methods: Sequence[Method], task: Task, notes: Notes) -> Tuned:
+    """The endpoint behind the Form `instruct`. What cannot be is refused before anything is sent.
+
+    Raises DoesNotFit, UsageError, BaseModelError.
+    """
+    base = source.path
+    reason = Instruct.why_not(task, "hosted")
+    if reason is not None or settings.form not in (None, Instruct.name):
+        asked = settings.form or Instruct.name
+        raise DoesNotFit("form_does_not_fit", form=asked, base=base, reason=reason or words("method_needs_weights"))
+    for key in UNREAD:
+        if getattr(settings, key) is not None:
+            raise UsageError("setting_not_for_form", key=key, form=Instruct.name)
+    given = label_words(settings.label_words or ())
+    known(given, task)
+    form = Instruct(
+        untokenised(task, "hosted"), instruction=settings.instruction or "", words_of={**readable(task.labels), **given}
+    )
+    for method in methods:
+        fitting(method, form)
+    model = hosted(settings, base, notes)
+    way = model.way()
+    notes.say("endpoint_way_found", way=way, model=model.asker.address.model, host=model.asker.address.host)
+    if not tells_probabilities(way):
+        _without_probabilities(settings)
+    return Tuned(model, replace(form, way=way))
+
+
+def _without_probabilities(settings: RunSettings) -> None:
+    for name in ("abstain", "operating_point"):
+        if getattr(settings, name) is not None:
+            raise UsageError("endpoint_no_probabilities", key=name, base=settings.base)
+
+
+def report_hosted(tuned: Tuned, methods: Sequence[Method], data: Data, gathered: Gathered | None, notes: Notes) -> None:
+    """Say what the whole run will ask for: every candidate on the labelled rows, then the test rows."""
+    assert isinstance(tuned.model, Hosted)
+    candidates = [form for method in methods for form in method.forms(tuned.form)]
+    labelled = [*data.train, *data.valid] if candidates else [*data.valid]
+    test = (gathered.splits.test or ()) if gathered is not None and gathered.labelled else ()
+    forms = candidates or [tuned.form]
+    requests = [request for form in forms if isinstance(form, Instruct) for request in form.requests(form.encode(labelled))]
+    tuned.model.asker.announce(requests, further=len(test))
