@@ -16,7 +16,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from joyul import linear
-from joyul.bases.hosted import hosted, overridden
+from joyul.bases.hosted import check_settings, hosted, overridden
 from joyul.bases.load import load_model, open_base
 from joyul.bases.source import MODEL_FOLDER, RECIPE_FILE, find, runs_near, weights_of
 from joyul.contracts import Example, Form, Method, Prediction, Setting, Task
@@ -152,6 +152,7 @@ def load(
         raise RunError("run_not_ended", where=str(path), folder=str(path))
     if find(weights_of(folder)).hosted:
         return Artifact(folder, _open_hosted(folder, catalogue, notes or Notes(), terms or {}))
+    check_settings(terms or {}, [str(path)])
     tuned = _open(folder, catalogue, dropout)
     tuned.model.to(device())
     return Artifact(folder, tuned)

@@ -135,7 +135,7 @@ def ready(
 ) -> tuple[Tuned, list[Method], Gathered | None, Data]:
     """Everything before the first stage: rows, base, Form, every setting settled; what it will take is said."""
     settings = recipe.run
-    check_settings(settings, [settings.base])
+    check_settings(settings.model_dump(), [settings.base])
     if gathered is None and settings.data is not None:
         gathered = gather(settings, notes)
     if gathered is None and settings.label_set is None:

@@ -23,17 +23,19 @@ from types import ModuleType
 import pytest
 
 from joyul.cli import main
+from joyul.endpoint.address import Address
 from joyul.messages import use_language
 from joyul.methods import METHODS
 from joyul.recipe import stages
 from joyul.recipe.resolve import resolve
 from tests import tiny
 from tests.conftest import BAD, FRAMES, GOOD, ROOT, write_csv
+from tests.endpoint.server import MODEL, Served, serving
 
 # Blocks of each page that are run: (bash blocks that start with `joyul `, python blocks that start with `import joyul`).
 PAGES = {
-    "README.md": (9, 1),
-    "README.ko.md": (10, 1),
+    "README.md": (10, 1),
+    "README.ko.md": (11, 1),
     "docs/howto.md": (15, 2),
     "docs/howto.ko.md": (15, 1),
     "docs/ideas.md": (0, 1),
@@ -68,8 +70,15 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the files that the pages name, where `starter` is tiny and an epoch is enough."""
+def hosted() -> Iterator[Served]:
+    """A server that speaks the OpenAI protocol."""
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def place(tmp_path: Path, tiny_base: Path, hosted: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the files that the pages name, where `starter` is tiny, an epoch enough, and every endpoint on this machine."""
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     shutil.copytree(tiny_base, tmp_path / HUB_BASE)  # a local path wins over a hub id
     _write_files(tmp_path)
@@ -77,6 +86,7 @@ def place(tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr("joyul.bases.source._starter", lambda: tiny_base)
     monkeypatch.setattr("joyul.bases.facts.REFUSE_UNKNOWN", 2.0)
     monkeypatch.setattr("joyul.recipe.stages._epochs", lambda *given: stages.Default(1, "a test"))
+    monkeypatch.setattr("joyul.bases.hosted.address", lambda base, url: Address(MODEL, hosted.url))
     methods, known = dict(METHODS), dict(stages.STAGES)
     yield tmp_path
     for table, before in ((METHODS, methods), (stages.STAGES, known)):  # a page may add a method

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from joyul.bases.source import find
 from joyul.endpoint.ability import find_way
-from joyul.endpoint.address import address, is_hosted
+from joyul.endpoint.address import address
 from joyul.endpoint.asker import Asker, Request, Terms
 from joyul.endpoint.reply import Failure, Reply
 from joyul.errors import UsageError
@@ -63,11 +64,11 @@ def require_endpoint(settings: RunSettings, base: str, notes: Notes) -> None:
     hosted(settings, base, notes).asker.reach()
 
 
-def check_settings(settings: RunSettings, bases: Sequence[str]) -> None:
-    """Refuse settings of an endpoint where no base is one. Raises UsageError."""
-    for name in SETTINGS:
-        if getattr(settings, name) is not None and not any(map(is_hosted, bases)):
-            raise UsageError("endpoint_setting", key=name, found=settings.base)
+def check_settings(given: Mapping[str, Any], bases: Sequence[str]) -> None:
+    """Refuse settings of an endpoint where no base is one. Raises UsageError, and BaseModelError for a base that is not there."""
+    name = next((name for name in SETTINGS if given.get(name) is not None), None)
+    if name is not None and not any(find(base).hosted for base in bases):
+        raise UsageError("endpoint_setting", key=name, found=", ".join(bases))
 
 
 def overridden(settings: RunSettings, given: Mapping[str, Any]) -> RunSettings:

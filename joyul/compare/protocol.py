@@ -123,7 +123,7 @@ def _setup(
     recipe: Recipe, hold: Hold, names: Sequence[str], bases: Sequence[str], notes: Notes, follow: Follow, show: Show
 ) -> Setup:
     settings = recipe.run
-    check_settings(settings, bases)
+    check_settings(settings.model_dump(), bases)
     for base in bases:  # a base that cannot be had fails once, not once a method
         require_base(base, settings, notes)
     pool = gather_pool(settings, notes)

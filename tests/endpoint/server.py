@@ -1,6 +1,6 @@
 """A server on this machine that speaks the OpenAI protocol: real sockets, scripted faults, and a record of all that came in.
 
-It answers by the words of a text, as a model would: `good` is the first label, `bad` the second, 0.9 against 0.1. A fault is a
+It answers by the words of a text: the last label where it holds one of `positive`, else the first, 0.9 against 0.1. A fault is a
 function from the request's number (counted from 1, for that text) to what happens instead, or None.
 """
 
@@ -32,7 +32,7 @@ class Served:
     schema: bool = True
     plain: bool = True  # temperature and max_tokens are taken
     key: str | None = None
-    positive: str = "good"
+    positive: tuple[str, ...] = ("good",)
     fault: Fault = lambda number, text: None
     say: Callable[[str, str], str | None] = lambda text, label: label  # what is said instead of the label; None: a refusal
     slow: float = 0.0  # seconds an answer takes
@@ -68,10 +68,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._allowed():
             return
+        if self.path != "/v1/models":
+            self._send(404, {}, b"404 page not found")
+            return
         self._send(200, {}, json.dumps({"object": "list", "data": [{"id": MODEL, "object": "model"}]}).encode())
 
     def do_POST(self) -> None:
         served = self.served
+        if self.path != "/v1/chat/completions":
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._send(404, {}, b"404 page not found")
+            return
         body = self.rfile.read(int(self.headers["Content-Length"]))
         request = json.loads(body)
         asked, text = json.dumps(request, sort_keys=True, ensure_ascii=False), request["messages"][-1]["content"]
@@ -143,7 +150,7 @@ def refused(served: Served, request: Mapping[str, Any]) -> str | None:
 def completion(served: Served, request: Mapping[str, Any], text: str) -> dict[str, Any]:
     """A chat completion as the protocol has it."""
     first, second = labels(request)
-    label = first if served.positive in text or text == QUESTION else second
+    label = first if text == QUESTION or any(word in text for word in served.positive) else second
     said = served.say(text, label)
     if said is not None and "response_format" in request:
         said = json.dumps({"label": said}, ensure_ascii=False)

@@ -1,0 +1,224 @@
+"""Whole runs on an endpoint: train, predict, eval, compare, resume; refusals before anything is sent; nothing paid twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+import joyul
+from joyul.artifact import load
+from joyul.bases.source import RECIPE_FILE
+from joyul.cli import main
+from joyul.errors import BaseModelError, DoesNotFit, JoyulError, UsageError
+from joyul.notes import Notes
+from joyul.use import predict_texts
+from tests import forks
+from tests.conftest import BAD, GOOD, ROOT, write_csv
+from tests.endpoint.server import MODEL, QUESTION, Reaction, Served, free_port
+
+BASE = f"openai:{MODEL}"
+
+
+@pytest.fixture
+def told(served: Served) -> Served:
+    """A server that knows which words are good."""
+    served.positive = GOOD
+    return served
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> str:
+    """24 rows."""
+    rows = [(f"a {word} {thing}", label) for label, words in (("yes", GOOD), ("no", BAD)) for word in words[:4] for thing in ("film", "plot", "cast")]
+    return write_csv(tmp_path / "few.csv", [("text", "label"), *rows])
+
+
+def settings(served: Served, tmp_path: Path, **further: Any) -> dict[str, Any]:
+    return {"base": BASE, "base_url": served.url, "method": "prompt", "out": str(tmp_path / "run"), **further}
+
+
+def test_train_chooses_among_templates_and_the_result_serves(told: Served, few: str, tmp_path: Path) -> None:
+    told.say = lambda text, label: label if text.startswith("Review:") else "yes"
+    run = joyul.train(few, **settings(told, tmp_path, template=["{text}", "Review: {text}"], price="1,2", valid="0.25", test="0.25"))
+    steps = [json.loads(line) for line in (run.folder / "steps.jsonl").read_text().splitlines()]
+    assert [step["kind"] for step in steps] == ["search", "search"]
+    assert [step["candidate"]["template"] for step in steps] == ["{text}", "Review: {text}"]
+    assert steps[1]["score"] == 1.0 > steps[0]["score"]
+    assert run.metrics["scores"]["test"]["accuracy"]["value"] == 1.0
+    assert run.metrics["scores"]["test"]["auc"]["value"] == 1.0, "the server gives probabilities"
+    spent = run.metrics["endpoint"]
+    assert spent["requests"] == len(told.paid) and set(told.paid.values()) == {1}
+    assert spent["cost"] == pytest.approx((spent["read"] + 2 * spent["written"]) / 1e6)
+    asked = len(told.requests)
+    opened = load(run.folder)
+    assert [one.value for one in opened.predict(["a good film", "something dull"])] == ["yes", "no"]
+    assert len(told.requests) == asked + 1, "the first text stood among the rows"
+    assert joyul.evaluate(run.folder, data=few)["scores"]["accuracy"]["value"] == 1.0
+    assert len(told.requests) == asked + 1
+    spec = YAML(typ="safe").load((run.folder / "prompt.yaml").read_text(encoding="utf-8"))
+    assert (spec["form"], spec["way"], spec["template"]) == ("instruct", "logprobs", "Review: {text}")
+    assert told.url in (run.folder / RECIPE_FILE).read_text() and "answers of the endpoint" in (run.folder / "report.html").read_text()
+    again = joyul.train(few, **settings(told, tmp_path, template="Review: {text}", base=str(run.folder), out=str(tmp_path / "again"), valid="0.25", test="0.25"))
+    assert again.metrics["endpoint"]["requests"] == 0, "a run is a base, and its answers are kept"
+    assert main(["predict", str(tmp_path / "again"), f"base_url=http://127.0.0.1:{free_port()}/v1", "some other film"]) == 1
+
+
+def test_zero_shot_in_korean(served: Served, tmp_path: Path) -> None:
+    served.positive = ("좋",)
+    run = joyul.train(labels="부정,긍정", **settings(served, tmp_path))
+    assert [one["messages"][-1]["content"] for one in served.requests] == [QUESTION], "nothing to ask yet"
+    lines = predict_texts(load(run.folder), ["정말 좋았어요", "지루했다", ""], Notes())
+    assert [line["prediction"] for line in lines] == ["긍정", "부정", None]
+    assert "글을 읽고" in served.requests[-1]["messages"][0]["content"]
+
+
+def test_words_of_labels_instruction_and_demonstrations(told: Served, tmp_path: Path) -> None:
+    run = joyul.train(labels="0,1", label_words="0=bad|awful,1=good", instruction="Judge the film.", **settings(told, tmp_path))
+    told.say = lambda text, label: "Awful!" if label == "bad" else label
+    file = run.folder / "prompt.yaml"
+    shown = "demonstrations:\n- text: so fine\n  label: '1'\n- text: a dull plot\n  label: '0'\n"
+    file.write_text(file.read_text() + shown)
+    assert [one.value for one in load(run.folder).predict(["a good film", "a dull plot"])] == ["1", "0"]
+    longer, shorter = sorted((one["messages"] for one in told.requests if one["messages"][-1]["content"] != QUESTION), key=len, reverse=True)
+    assert [(one["role"], one["content"]) for one in longer[1:]] == [
+        ("user", "so fine"), ("assistant", "good"), ("user", "a dull plot"), ("assistant", "bad"), ("user", "a good film"),
+    ]  # fmt: skip
+    assert len(shorter) == 4, "a demonstration is no demonstration of itself"
+    assert longer[0]["content"].startswith("Judge the film.\n")
+    file.write_text(file.read_text().replace("label: '1'", "label: '2'"))
+    with pytest.raises(JoyulError, match="2"):
+        load(run.folder)
+
+
+def test_pairs_are_asked_together(told: Served, tmp_path: Path) -> None:
+    rows = [(f"a {word} film", "it was liked", label) for label, words in (("yes", GOOD), ("no", BAD)) for word in words]
+    told.positive = tuple(f"a {word} film" for word in GOOD)
+    data = write_csv(tmp_path / "pairs.csv", [("premise", "hypothesis", "label"), *rows])
+    run = joyul.train(data, **settings(told, tmp_path, template="Premise: {text}\nHypothesis: {text_pair}"))
+    assert run.metrics["scores"]["valid"]["accuracy"]["value"] == 1.0
+    texts = [text for text in told.rows() if "film" in text]
+    assert any(text.startswith("Premise: a ") and text.endswith("\nHypothesis: it was liked") for text in texts)
+
+
+REFUSED: Mapping[str, tuple[Mapping[str, Any], type[JoyulError], str]] = {
+    "full": ({"method": "full"}, DoesNotFit, "no weights here"),
+    "lora": ({"method": "lora"}, DoesNotFit, "no weights here"),
+    "a chain": ({"method": "prompt+head"}, DoesNotFit, "method=head does not fit"),
+    "another form": ({"form": "similarity"}, DoesNotFit, "form=similarity does not fit"),
+    "a length": ({"max_length": 64}, UsageError, "max_length= has no meaning"),
+    "a template without its slot": ({"template": "It was {label}."}, UsageError, "label"),
+    "no model": ({"base": "openai:"}, UsageError, "names no model"),
+    "no address": ({"base_url": "localhost:8000"}, UsageError, "not the address of a server"),
+    "a password in it": ({"base_url": "https://me:secret@example.com/v1"}, UsageError, "holds a password"),
+    "a base that is none": ({"base": "starter"}, UsageError, "base_url= is for a base behind an endpoint"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_is_refused_before_any_row_is_sent(name: str, told: Served, few: str, tmp_path: Path) -> None:
+    given, kind, reason = REFUSED[name]
+    with pytest.raises(kind, match=reason):
+        joyul.train(few, **settings(told, tmp_path) | given)
+    assert set(told.rows()) == set()
+    assert not (tmp_path / "run").exists()
+
+
+def test_openai_itself_wants_a_key(few: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"api.openai.com wants a key. Set the environment variable OPENAI_API_KEY"):
+        joyul.train(few, base="openai:gpt-4o-mini", method="prompt", out=str(tmp_path / "run"))
+
+
+def test_an_endpoint_that_is_down_is_said_before_any_work(few: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    for verb in (["train", "method=prompt"], ["compare"]):
+        assert main([*verb, f"data={few}", f"base={BASE}", f"base_url={url}", f"out={tmp_path / 'run'}"]) == 1
+        said = capsys.readouterr().err
+        assert f"nothing answers at {url}" in said and "tfidf" not in said
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_path_and_a_wrong_model_say_what_is_there(told: Served, few: str, tmp_path: Path) -> None:
+    with pytest.raises(BaseModelError, match=r"Did you mean base_url=.*/v1"):
+        joyul.train(few, **settings(told, tmp_path, base_url=told.url.removesuffix("/v1")))
+    with pytest.raises(BaseModelError, match="The model other does not exist"):
+        joyul.train(few, **settings(told, tmp_path, base="openai:other"))
+
+
+def test_compare_takes_it_beside_what_needs_no_weights(told: Served, few: str, tmp_path: Path) -> None:
+    found = joyul.compare(few, base=BASE, base_url=told.url, template=["{text}", "Review: {text}"], valid="0.25", test="0.25", out=str(tmp_path / "compared"))
+    lines = {line["method"]: line for line in found.record["methods"]}
+    assert set(lines) == {"majority", "tfidf", "prompt"}
+    assert lines["prompt"]["score"] == 1.0
+    assert found.record["verdict"]["method"] == "prompt"
+    assert [one.value for one in joyul.load(tmp_path / "compared/best").predict(["a good film"])] == ["yes"]
+    asked = joyul.compare(few, base=BASE, base_url=told.url, methods="prompt,full", valid="0.25", test="0.25", out=str(tmp_path / "asked"))
+    failed = next(line for line in asked.record["methods"] if line["method"] == "full")
+    assert "no weights here" in failed["error"]
+
+
+KILLED = """
+import sys
+from joyul.endpoint.address import address
+from joyul.endpoint.asker import Asker, Terms
+from joyul.notes import Notes
+asker = Asker(address("openai:{model}", sys.argv[1]), Terms(concurrency=3), Notes())
+asker.ask([{{"messages": [{{"role": "user", "content": f"row {{n}}"}}]}} for n in range(30)])
+"""
+
+
+def test_killed_while_it_asks_it_pays_no_answer_twice(served: Served) -> None:
+    """SIGKILL with three requests on their way: what was answered before is on disk, whole."""
+    held = threading.Event()
+    stuck = threading.Semaphore(0)
+
+    def fault(number: int, text: str) -> Reaction | None:
+        if held.is_set() or len(served.paid) < 10:
+            return None
+        stuck.release()
+        held.wait(20)
+        return "drop"
+
+    served.fault = fault
+    command = [sys.executable, "-c", KILLED.format(model=MODEL), served.url]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    for _ in range(3):
+        assert stuck.acquire(timeout=30)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    held.set()
+    before = sum(served.paid.values())
+    assert 10 <= before < 30
+    assert subprocess.run(command, env=environment, check=True, capture_output=True).returncode == 0
+    assert len(served.paid) == 30 and set(served.paid.values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_was_stopped_goes_on(number: signal.Signals, told: Served, few: str, tmp_path: Path) -> None:
+    """The same command line, or the folder: no row is lost, none paid twice (but for what was on its way at a SIGKILL)."""
+    told.slow = 0.05
+    fork = forks.start(tmp_path, ["train", f"data={few}", f"base={BASE}", f"base_url={told.url}", "method=prompt", "template=Review: {text}", "concurrency=2", "out=run"])
+    ends = time.monotonic() + 60
+    while len(told.paid) < 8 and time.monotonic() < ends:
+        time.sleep(0.01)
+    fork.send(number)
+    assert fork.end() == (-number if number == signal.SIGKILL else 130), fork.text
+    assert 8 <= len(told.paid) < 20
+    on = forks.start(tmp_path, ["train", "run"])
+    assert on.end() == 0, on.text
+    twice = sum(count - 1 for count in told.paid.values())
+    assert twice <= (2 if number == signal.SIGKILL else 0)
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["scores"]["valid"]["accuracy"]["value"] == 1.0
