@@ -25,6 +25,7 @@ USUAL_WIDTH, USUAL_ROWS = 768, 1_000
 RUN_FILES = {
     "recipe.yaml": "every setting, and in a comment where it came from; `joyul train RUN` runs it again, or goes on with it",
     "steps.jsonl": "one update, or one candidate of a search, a line",
+    "adjusted.jsonl": "what `joyul adjust` changed while it ran, and from which step on; only then",
     "state.json": "whether it runs, ended, failed or was interrupted; until then `checkpoints/` stands beside it",
     "model/": "the weights as plain transformers loads them; only where a weight moved",
     "stages/": "what a stage inserted, in PEFT's format (adapters, new head); `model/` is left out where nothing else moved",
@@ -32,7 +33,7 @@ RUN_FILES = {
     "predictions.jsonl": "one test row a line: id, target, prediction, score, scores",
     "report.html": "the report for people, one file without a reference to anything outside it",
     "README.md": "the model card",
-    "metrics.json": "scores with intervals, rows, seconds, memory, bytes, versions, lineage; written last",
+    "metrics.json": "scores with intervals, rows, seconds, memory, bytes, versions, lineage, `why_not_plain`; written last",
 }
 COMPARISON_FILES = {
     "compare.yaml": "what was asked for; `joyul compare FOLDER` runs it again, or goes on with it",

@@ -20,6 +20,7 @@ _HOMES = {
     "Run": "joyul.run",
     "load": "joyul.artifact",
     "evaluate": "joyul.use",
+    "adjust": "joyul.adjusting",
     "export": "joyul.exported",
     "Exported": "joyul.exported",
     "compare": "joyul.compare",

@@ -14,7 +14,7 @@ from joyul.messages import use_language, words
 from joyul.recipe.grammar import Call, Given, parse
 from joyul.signals import Interrupted, listening
 
-VERBS = ("train", "compare", "lr", "predict", "eval", "export", "init", "methods", "env", "watch")
+VERBS = ("train", "compare", "lr", "predict", "eval", "export", "adjust", "init", "methods", "env", "watch")
 INTERRUPTED = 130
 
 

@@ -73,7 +73,6 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """`value` as the user writes it (a label, labels, a number, a text, a list of tags); None: no answer.
-
     `score` is its probability where there is one, `scores` those of all labels where there are few. `entities` are the spans that
     tags mark: `{"type", "start", "end", "text", "score"}`, in words or characters. `reason`: why there is no answer, where known.
     """
@@ -298,3 +297,4 @@ class Step:
     learning_rate: float | None = None
     gradient_norm: float | None = None  # before clipping
     valid: Mapping[str, float] | None = None  # scores and loss, where this Step ended with an evaluation
+    adjusted: Mapping[str, Any] | None = None  # settings changed from outside, from this Step on

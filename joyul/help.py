@@ -15,6 +15,7 @@ USAGES = {
     "predict": "joyul predict RUN [TEXT ...] [data=FILE out=FILE] [-- TEXT]",
     "eval": "joyul eval RUN data=FILE [key=value ...]",
     "export": "joyul export RUN [format=onnx out=FOLDER] [data=FILE] [-- TEXT]",
+    "adjust": "joyul adjust RUN [key=value ...] [save | stop]",
     "watch": "joyul watch RUN [RUN ...]",
     "init": "joyul init TASK [out=FILE]",
     "methods": "joyul methods",
@@ -40,9 +41,11 @@ def _page(verb: str) -> None:
     results.print(f"{USAGES[verb]}\n\n{words(f'verb_{verb}')}\n", soft_wrap=True, markup=False)
     keys = [key for key in keys_of(verb) if key not in STAGE_KEYS]
     show_table((words("col_setting"), words("col_meaning"), words("col_allowed")), map(_row, keys))
-    if any(key in STAGE_KEYS for key in keys_of(verb)):
+    mine = [key for key in keys_of(verb) if key in STAGE_KEYS]
+    if mine:
         results.print("\n" + words("help_stage_settings"), soft_wrap=True, markup=False)
-        show_table((words("col_setting"), words("col_meaning"), words("col_allowed")), map(_row, STAGE_KEYS))
+        show_table((words("col_setting"), words("col_meaning"), words("col_allowed")), map(_row, mine))
+    if len(mine) == len(STAGE_KEYS):
         results.print("\n" + words("help_stages"), soft_wrap=True, markup=False)
         show_table(("", ""), [(name, info.text) for name, info in STAGES.items()])
     results.print("\n" + words("help_flags"), soft_wrap=True, markup=False)

@@ -20,6 +20,7 @@ from joyul.contracts import Method, Step
 from joyul.data.gather import Gathered, gather
 from joyul.engine import device
 from joyul.engine.checkpoint import FOLDER as CHECKPOINTS
+from joyul.engine.control import Control
 from joyul.engine.evaluate import Evaluation
 from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.kernels import fastest
@@ -32,7 +33,7 @@ from joyul.methods.chain import Data, Tuned, pass_over, stage
 from joyul.monitor import Monitor, require
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
-from joyul.record import step_line
+from joyul.record import noted, step_line
 from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
 from joyul.signals import listening
 from joyul.start import build_methods, check_fits, open_tuned, report_disk, report_facts, report_text
@@ -105,7 +106,7 @@ def tune(
 def _tuned(
     recipe: Recipe, notes: Notes, gathered: Gathered | None, data: Data | None, hold: Hold, before: Begun
 ) -> Generator[Step, None, Run]:
-    settings, folder, started = recipe.run, hold.folder, time.perf_counter()
+    settings, folder, started, alone = recipe.run, hold.folder, time.perf_counter(), gathered is None
     before.restore_origins(recipe)
     tuned, methods, gathered, data = ready(recipe, notes, gathered, data)
     report_disk(recipe, tuned, methods, folder, notes)
@@ -113,11 +114,13 @@ def _tuned(
     about = foundations(recipe, gathered, tuned) if any(method.trains for method in methods) else {}
     before.check(about, folder, notes)
     _measured(recipe, before.steps, notes)
+    noted(recipe, before.steps)
     _open_folder(hold, recipe)
+    control = _control(folder if alone else None, notes)
     data.stores.folder = data.stores.folder or folder
     device.reset_peak()
     training, done = time.perf_counter(), list(before.steps)
-    stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done)
+    stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done, control)
     earlier = sum(step.seconds for step in before.steps)
     seconds = {"train": earlier + time.perf_counter() - training, "total": earlier + time.perf_counter() - started}
     ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, str(stopped) if stopped else None)
@@ -164,7 +167,7 @@ def _open_folder(hold: Hold, recipe: Recipe) -> None:
 
 def _train(
     recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, folder: Path, before: Begun,
-    about: Mapping[str, Any], done: list[Step],
+    about: Mapping[str, Any], done: list[Step], control: Control,
 ) -> Generator[Step, None, NonFiniteLoss | None]:  # fmt: skip
     """All stages, each Step written down; the error, where a loss was no number: what was good is kept, then the run fails."""
     settings = {key: str(value) for key, value, _ in recipe.rows()}
@@ -173,15 +176,25 @@ def _train(
         saver = Saver(folder / CHECKPOINTS, recipe.run.save_every, about, lambda: _synced(file, done))
         saver.follow(before.checkpoint)
         try:
-            for step in _stages(recipe, tuned, methods, data, notes, saver, before):
+            for step in _stages(recipe, tuned, methods, data, notes, saver, before, control):
                 _record(file, step)
                 _measured(recipe, [step], notes)
+                noted(recipe, [step], folder / RECIPE_FILE)
                 monitor.read(step)
                 done.append(step)
                 yield step
         except NonFiniteLoss as error:
             return error
     return None
+
+
+def _control(folder: Path | None, notes: Notes) -> Control:
+    """What may be changed from outside (None: nothing); requests to a process that died are said, and not obeyed."""
+    control = Control(folder)
+    unread = control.clear()
+    if unread:
+        notes.warn("adjust_unread", asked=", ".join(unread))
+    return control
 
 
 def default_name(recipe: Recipe) -> str:
@@ -216,8 +229,9 @@ def _settle(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> None:
 
 
 def _stages(
-    recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, saver: Saver, before: Begun
-) -> Generator[Step, None, None]:
+    recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, saver: Saver, before: Begun,
+    control: Control,
+) -> Generator[Step, None, None]:  # fmt: skip
     first = len(before.steps) + 1
     for number, (item, method) in enumerate(zip(recipe.stages, methods, strict=True), start=1):
         if number < before.stage and before.checkpoint is not None:
@@ -226,7 +240,7 @@ def _stages(
             continue
         here = before.checkpoint if number == before.stage else None
         options = {"number": number, "first_step": first, "seed": recipe.run.seed, "precision": recipe.run.precision,
-                   "usual_rate": item.usual.get("learning_rate")}  # fmt: skip
+                   "usual_rate": item.usual.get("learning_rate"), "control": control}  # fmt: skip
         for step in stage(tuned, method, item.settled, data, notes=notes, saver=saver, begun=here, **options):  # type: ignore[arg-type]
             first = step.step + 1
             yield step

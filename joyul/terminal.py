@@ -63,15 +63,20 @@ def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
         console=messages, transient=True,
     )  # fmt: skip
     with bar, closing(running):
-        task = bar.add_task("", total=None, state="")
+        task, totals = bar.add_task("", total=None, state=""), dict[int, Any]()
         while True:
             try:
                 step = next(running)
             except StopIteration as end:
                 ended: Ended = end.value
                 return ended
-            total = recipe.stages[step.stage - 1].values.get("epochs")
-            bar.update(task, description=step.method, total=total, completed=step.epoch or 0, state=_state(step))
+            adjusted = step.adjusted or {}
+            planned = totals.get(step.stage) or recipe.stages[step.stage - 1].values.get("epochs")
+            totals[step.stage] = adjusted.get("epochs", planned)
+            if adjusted:
+                said = ", ".join(f"{key}={value}" for key, value in adjusted.items())
+                messages.print(f"  {words('line_adjusted', said=said, step=step.step)}", soft_wrap=True, markup=False)
+            bar.update(task, description=step.method, total=totals[step.stage], completed=step.epoch or 0, state=_state(step))
             if step.valid is not None or step.kind in ("search", "probe"):
                 messages.print(f"  {_line(step)}", soft_wrap=True)
 

@@ -138,6 +138,21 @@ def init(call: Call) -> int:
     return 0
 
 
+def adjust(call: Call) -> int:
+    """Change settings of a run in progress."""
+    from joyul.adjusting import adjust_run
+
+    folder = Path(_run_folder("adjust", call))
+    with suppress(KeyboardInterrupt):  # the request stands, the answer is not waited for
+        made = adjust_run(folder, call.positionals[1:], call.given)
+        figures = {"asked": dict(made.settings), "words": list(made.words), "read": made.read, "step": made.step}
+        if not _print_json(call, {"folder": str(folder), **figures}):
+            said = ", ".join([*(f"{key}={value}" for key, value in made.settings.items()), *made.words])
+            key = "adjusted" if made.step is not None else "adjust_read" if made.read else "adjust_asked"
+            messages.print(words(key, said=said, folder=str(folder), step=made.step), soft_wrap=True, markup=False)
+    return 0
+
+
 def watch(call: Call) -> int:
     """Live curves of runs."""
     from joyul import watch as live

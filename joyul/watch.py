@@ -1,4 +1,4 @@
-"""`joyul watch`: live curves of runs in the terminal. Only reads what a run writes: steps.jsonl, recipe.yaml, metrics.json."""
+"""`joyul watch`: live curves of runs in the terminal. Only reads what a run writes: steps.jsonl, recipe.yaml, state.json."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from joyul.recipe.resolve import resolve
 from joyul.report import counts, units
 from joyul.report.letters import short
 from joyul.report.rates import training
+from joyul.state import Condition, condition
 from joyul.terminal import results
 
-STEPS_FILE, METRICS_FILE, METHODS_FOLDER = "steps.jsonl", "metrics.json", "methods"
+STEPS_FILE, METHODS_FOLDER = "steps.jsonl", "methods"
+SHOWN = {"running": "watch_running", "ended": "watch_ended", "failed": "watch_failed", "interrupted": "watch_interrupted"}
 EVERY = 1.0  # seconds between two looks
 RECENT = 50  # updates that the rate of work is taken over
 
@@ -43,9 +45,9 @@ class Followed:
     _file: tuple[int, int] | None = None  # device and inode: a run begun anew is read anew
 
     @property
-    def ended(self) -> bool:
-        """metrics.json is written last."""
-        return (self.folder / METRICS_FILE).is_file()
+    def state(self) -> Condition:
+        """Whether it runs; a process that was killed cannot have said that it does not."""
+        return condition(self.folder)
 
     def look(self) -> None:
         """Read what was added. Half a line is left for the next look; a line that is no JSON is passed over."""
@@ -68,7 +70,7 @@ class Followed:
 
 
 def watch(folders: Sequence[str]) -> None:
-    """Show the runs until the last of them has ended, or Ctrl-C; without a terminal, once. Raises UsageError for no run."""
+    """Show the runs until nothing in the folders runs, or Ctrl-C; without a terminal, once. Raises UsageError for no run."""
     followed = [Followed(path) for name in folders for path in _runs(Path(name))]
     for run in followed:
         run.look()
@@ -76,7 +78,7 @@ def watch(folders: Sequence[str]) -> None:
         results.print(view(followed))
         return
     with Live(view(followed), console=results, auto_refresh=False) as live:
-        while not all(run.ended for run in followed):
+        while any(condition(Path(name)) == "running" for name in folders):
             time.sleep(EVERY)
             for run in followed:
                 run.look()
@@ -84,11 +86,11 @@ def watch(folders: Sequence[str]) -> None:
 
 
 def state(folders: Sequence[str]) -> list[Line]:
-    """The same as values: the last Step of each run, and whether the run has ended."""
+    """The same as values: the last Step of each run, and whether the run runs, ended, failed or was interrupted."""
     followed = [Followed(path) for name in folders for path in _runs(Path(name))]
     for run in followed:
         run.look()
-    return [{"folder": str(run.folder), "ended": run.ended, "step": run.steps[-1] if run.steps else None} for run in followed]
+    return [{"folder": str(run.folder), "state": run.state, "step": run.steps[-1] if run.steps else None} for run in followed]
 
 
 def view(runs: Sequence[Followed]) -> RenderableType:
@@ -115,7 +117,7 @@ def _parsed(text: bytes) -> Line | None:
 
 
 def _panel(run: Followed, height: int) -> Panel:
-    title = f"{run.folder} · {words('watch_ended' if run.ended else 'watch_running')}"
+    title = f"{run.folder} · {words(SHOWN[run.state])}"
     if not run.steps:
         return Panel(words("watch_no_step"), title=Text(title), title_align="left")
     parts: list[RenderableType] = [Text(_now(run))]
@@ -136,7 +138,7 @@ def _now(run: Followed) -> str:
         ("watch_epoch", f"{epoch:.2f}" + (f" / {total:g}" if total else "") if epoch is not None else None),
         ("watch_loss", _short(last.get("loss"))), ("watch_rate", _short(last.get("learning_rate"))),
         ("watch_pace", f"{pace:.3g}" if pace is not None else None),
-        ("watch_left", None if run.ended else _left(recent, epoch, total)),
+        ("watch_left", None if run.state != "running" else _left(recent, epoch, total)),
     ]  # fmt: skip
     valid = [step for step in run.steps if step.get("valid")]
     scores = [f"{name} {value:.4g}" for name, value in valid[-1]["valid"].items()] if valid else []
@@ -159,7 +161,11 @@ def _left(recent: Sequence[Line], epoch: float | None, total: float | None) -> s
 
 
 def _epochs(run: Followed) -> float | None:
-    """The planned epochs of the stage that is running, from the recipe."""
+    """The planned epochs of the stage that is running: from its Steps where they were changed, else from the recipe."""
+    mine = [step.get("adjusted") or {} for step in run.steps if step.get("stage") == run.steps[-1]["stage"]]
+    changed = next((found["epochs"] for found in reversed(mine) if "epochs" in found), None)
+    if changed is not None:
+        return float(changed)
     try:
         stages = resolve("train", [], recipe_file=str(run.folder / RECIPE_FILE)).stages
         return float(stages[run.steps[-1]["stage"] - 1].values["epochs"])

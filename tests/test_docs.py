@@ -218,7 +218,7 @@ def test_a_run_leaves_the_files_that_the_reference_lists(
     run_command("joyul compare examples/reviews.csv methods=full out=runs/all", monkeypatch, capsys)
     assert _names(place / "runs/all") == set(generate.COMPARISON_FILES)
     full = place / "runs/all/methods/full"
-    assert _names(full) == set(generate.RUN_FILES) - {"stages/"}
+    assert _names(full) == set(generate.RUN_FILES) - {"stages/", "adjusted.jsonl"}
     shown = next(text for _, text in blocks("README.md") if text.startswith("runs/reviews-full/\n"))
     assert {line.split()[0] for line in shown.splitlines()[1:]} == _names(full)
 

@@ -44,6 +44,7 @@ HOUSE = (
     "hosting",    # a base behind an endpoint made ready
     "start",      # everything ready for the first stage
     "resume",     # going on with a run that did not end
+    "adjusting",  # settings of a run in progress
     "run",        # the story
     "use",        # predict and eval on files
     "exported",   # for others to load

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from rich.console import Console
 from joyul import watch as live
 from joyul.cli import main
 from joyul.errors import UsageError
+from joyul.state import Hold
 from joyul.watch import Followed, state, view, watch
 
 
@@ -32,6 +35,15 @@ def recorded(folder: Path, steps: list[dict[str, Any]], ended: bool = False) -> 
     return folder
 
 
+@contextmanager
+def running(folder: Path) -> Iterator[Path]:
+    """A process that writes the folder."""
+    with Hold(folder) as hold:
+        hold.take()
+        hold.run()
+        yield folder
+
+
 def shown(*folders: Path) -> str:
     runs = [Followed(folder) for folder in folders]
     for run in runs:
@@ -44,11 +56,29 @@ def shown(*folders: Path) -> str:
 def test_a_running_run_shows_where_it_stands(tmp_path: Path) -> None:
     """20 updates of 16 rows at half a second: 32 rows a second, and 2 epochs = 20 updates = 10 s left."""
     steps = [step(n) for n in range(1, 20)] + [step(20, valid={"accuracy": 0.75, "loss": 0.4})]
-    text = shown(recorded(tmp_path / "x", steps))
+    with running(recorded(tmp_path / "x", steps)) as folder:
+        text = shown(folder)
     for part in ("running", "full", "update 20", "epoch 2.00 / 4", "loss 0.05", "learning rate 0.0001", "32 rows/s", "10 s left",
                  "accuracy 0.75, loss 0.4"):  # fmt: skip
         assert part in text
     assert any("\u2801" <= letter <= "\u28ff" for letter in text)
+
+
+def test_epochs_that_were_changed_count(tmp_path: Path) -> None:
+    """Half as many updates are left."""
+    with running(recorded(tmp_path / "x", [step(n) for n in range(1, 20)] + [step(20, adjusted={"epochs": 3.0})])) as folder:
+        text = shown(folder)
+    assert "epoch 2.00 / 3" in text and "5 s left" in text
+
+
+def test_a_run_that_was_killed_or_failed_says_so(tmp_path: Path) -> None:
+    killed, failed = recorded(tmp_path / "killed", [step(1)]), recorded(tmp_path / "failed", [step(1)])
+    (killed / "state.json").write_text(json.dumps({"state": "running", "host": "elsewhere", "pid": 1, "born": 0.0}))
+    with pytest.raises(ValueError, match="broken"), running(failed):
+        raise ValueError("broken")
+    assert [one["state"] for one in state([str(killed), str(failed)])] == ["interrupted", "failed"]
+    text = shown(killed, failed)
+    assert "interrupted; joyul train goes on with it" in text and "failed · failed" in text.replace(str(tmp_path) + "/", "")
 
 
 def test_an_ended_run_a_run_without_a_step_and_both_at_once(tmp_path: Path) -> None:
@@ -56,7 +86,7 @@ def test_an_ended_run_a_run_without_a_step_and_both_at_once(tmp_path: Path) -> N
     new = recorded(tmp_path / "new", [])
     (new / "steps.jsonl").unlink()
     text = shown(done, new)
-    assert "ended" in text and "not one step yet" in text and " left" not in text
+    assert "· ended" in text and "not one step yet" in text and " left" not in text
 
 
 def test_lines_are_read_once_whole_and_anew_after_a_new_start(tmp_path: Path) -> None:
@@ -80,9 +110,9 @@ def test_lines_are_read_once_whole_and_anew_after_a_new_start(tmp_path: Path) ->
 
 def test_a_comparison_shows_its_methods(tmp_path: Path) -> None:
     recorded(tmp_path / "c/methods/full", [step(1)], ended=True)
-    recorded(tmp_path / "c/methods/head", [step(1, method="head")])
-    found = state([str(tmp_path / "c")])
-    assert [(Path(one["folder"]).name, one["ended"]) for one in found] == [("full", True), ("head", False)]
+    with running(recorded(tmp_path / "c/methods/head", [step(1, method="head")])):
+        found = state([str(tmp_path / "c")])
+    assert [(Path(one["folder"]).name, one["state"]) for one in found] == [("full", "ended"), ("head", "running")]
 
 
 def test_it_ends_with_the_last_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,10 +120,10 @@ def test_it_ends_with_the_last_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(live, "EVERY", 0.01)
     monkeypatch.setattr(live, "results", Console(force_terminal=True, file=open("/dev/null", "w")))  # noqa: SIM115
     watching = threading.Thread(target=watch, args=([str(folder)],))
-    watching.start()
-    time.sleep(0.1)
-    assert watching.is_alive()
-    (folder / "metrics.json").write_text("{}", encoding="utf-8")
+    with running(folder):
+        watching.start()
+        time.sleep(0.1)
+        assert watching.is_alive()
     watching.join(timeout=10)
     assert not watching.is_alive()
 

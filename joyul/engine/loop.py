@@ -20,11 +20,12 @@ from joyul.engine.device import memory
 from joyul.engine.dropout import quick_dropout, reseed
 from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.freeze import move_only, training_mode
-from joyul.engine.optimise import Shape, optimizer, scheduler
+from joyul.engine.optimise import Shape, at_rate, optimizer, scheduler
 from joyul.engine.unpad import unpadded
 from joyul.errors import listing
 
 Evaluate = Callable[[], Mapping[str, float]]
+Changes = Callable[[int], Mapping[str, object]]
 At = Callable[[Sequence[ParameterGroup], int, int], Sequence[ParameterGroup]]
 
 
@@ -55,21 +56,20 @@ class Plan:
 def train(
     model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan,
     evaluate: Evaluate | None = None, course: Course | None = None, at: At = lambda groups, done, total: groups,
+    changes: Changes = lambda done: {},
 ) -> Iterator[Step]:  # fmt: skip
     """Train `groups` of `model` on `rows` as `plan` says; one Step an update.
 
     An update is the mean over the units of exactly `batch_size` rows, however it is cut. `evaluate` is called after the last
     update of each epoch and of the run; what it returns is that Step's `valid`. `course` is where to go on from, and tells at
-    every Step what is needed to go on from there; `at(groups, done, total)` are those that move in an update. Raises
-    NonFiniteLoss, naming the rows.
+    every Step what is needed to go on from there; `at(groups, done, total)` are those that move in an update; `changes(done)`
+    are settings that change with the update behind `done` others. Raises NonFiniteLoss, naming the rows.
     """
-    total, each = plan.updates(len(rows)), per_epoch(len(rows), plan.batch_size)
     course = course or Course(model, groups)
     move_only(model, groups)
     opened = [group.name for group in groups]
-    adam = optimizer(groups, plan.learning_rate, plan.weight_decay)
-    rates = scheduler(adam, plan.schedule, plan.warmup, total, course.done)
-    course.begin(adam)
+    pace = _Pace(plan, len(rows), optimizer(groups, plan.learning_rate, plan.weight_decay), course.done)
+    course.begin(pace.adam)
     ended = time.perf_counter()
     if course.pending is not None and evaluate is not None:
         yield replace(course.evaluated(evaluate), seconds=time.perf_counter() - ended)
@@ -77,20 +77,44 @@ def train(
     with unpadded(model, form.collate(mixed(rows)).inputs) as lean, quick_dropout(model):
         pieces = Pieces(plan.micro_batch, padded=not lean)
         training_mode(model)
-        for chosen, closes_epoch in _schedule(rows, plan, total, course.done):
-            opened = _open(model, at(groups, course.done, total), opened)
+        schedule = _schedule(rows, plan, course.done)
+        while course.done < pace.total:
+            adjusted = pace.changed(changes(course.done), course.done)
+            chosen, closes_epoch = next(schedule)
+            opened = _open(model, at(groups, course.done, pace.total), opened)
             if not model.training:  # it was evaluated in between
                 training_mode(model)
-            step = _update(model, form, chosen, groups, plan, pieces, adam, float(rates.get_last_lr()[0]), course.done)
-            rates.step()
+            step = _update(model, form, chosen, groups, plan, pieces, pace, course.done)
             course.done += 1
-            step = replace(step, epoch=course.done / each)
-            if evaluate is not None and (closes_epoch or course.done == total):
+            step = replace(step, epoch=course.done / per_epoch(len(rows), plan.batch_size), adjusted=adjusted)
+            if evaluate is not None and (closes_epoch or course.done == pace.total):
                 course.pending = step
                 step = course.evaluated(evaluate)
             now = time.perf_counter()
             yield replace(step, seconds=now - ended)
             ended = now
+
+
+class _Pace:
+    """How far a training goes and how fast: what may change on the way."""
+
+    def __init__(self, plan: Plan, rows: int, adam: torch.optim.AdamW, done: int) -> None:
+        self.plan, self._rows, self.adam = plan, rows, adam
+        self.total = plan.updates(rows)
+        self.rates = scheduler(adam, plan.schedule, plan.warmup, self.total, done)
+
+    def changed(self, settings: Mapping[str, object], done: int) -> Mapping[str, object] | None:
+        """Another highest rate, another number of epochs: the schedule goes on as if it had always been so.
+
+        The update that is about to begin is always done. What is given comes back, None where it is nothing.
+        """
+        mine = {key: settings[key] for key in ("learning_rate", "epochs") if key in settings}
+        if mine:
+            self.plan = replace(self.plan, **mine)  # type: ignore[arg-type]
+            self.total = max(done + 1, self.plan.updates(self._rows))
+            at_rate(self.adam, self.plan.learning_rate)
+            self.rates = scheduler(self.adam, self.plan.schedule, self.plan.warmup, self.total, done)
+        return settings or None
 
 
 def _open(model: nn.Module, groups: Sequence[ParameterGroup], before: list[str]) -> list[str]:
@@ -104,26 +128,28 @@ def _open(model: nn.Module, groups: Sequence[ParameterGroup], before: list[str])
 
 def _update(
     model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, pieces: Pieces,
-    adam: torch.optim.Optimizer, rate: float, done: int,
+    pace: _Pace, done: int,
 ) -> Step:  # fmt: skip
     """One update on `rows`, behind `done` others; its gradient norm is the length before clipping."""
     reseed(_dropout_seed(plan, done))
     loss = accumulate(model, form, rows, pieces, plan.precision, plan.label_smoothing)
     norm = _clip([parameter for group in groups for parameter in group.parameters.values()], plan.clip, rows)
-    adam.step()
-    adam.zero_grad(set_to_none=True)
+    rate = float(pace.rates.get_last_lr()[0])
+    pace.adam.step()
+    pace.rates.step()
+    pace.adam.zero_grad(set_to_none=True)
     return Step(
         step=plan.first_step + done, stage=plan.stage, method=plan.method, kind="update", rows=len(rows),
         tokens=sum(row.length for row in rows), seconds=0.0, memory=memory(), loss=loss, learning_rate=rate, gradient_norm=norm,
     )  # fmt: skip
 
 
-def _schedule(rows: Sequence[Row], plan: Plan, total: int, done: int = 0) -> Iterator[tuple[list[Row], bool]]:
-    """The rows of each of `total` updates behind the first `done`, and whether the update closes an epoch."""
+def _schedule(rows: Sequence[Row], plan: Plan, done: int = 0) -> Iterator[tuple[list[Row], bool]]:
+    """The rows of each update behind the first `done`, without end, and whether the update closes an epoch."""
     each = per_epoch(len(rows), plan.batch_size)
-    while done < total:
+    while True:
         epoch, within = divmod(done, each)
-        for indices in islice(updates(len(rows), plan.batch_size, plan.seed, epoch), within, within + total - done):
+        for indices in islice(updates(len(rows), plan.batch_size, plan.seed, epoch), within, None):
             done += 1
             yield [rows[index] for index in indices], done % each == 0
 

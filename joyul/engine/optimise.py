@@ -25,7 +25,9 @@ SCHEDULES: dict[str, tuple[str, dict[str, Any]]] = {
     "warmup_stable_decay": ("warmup_stable_decay", {"decay_type": "1-sqrt"}),
     "constant": ("constant_with_warmup", {}),
 }
+FACTOR = "rate_factor"  # of a part of the parameters
 DECAY_SHARE = 0.2  # of the updates, in which `warmup_stable_decay` falls
+
 
 def optimizer(groups: Sequence[ParameterGroup], learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """AdamW, fused. Vectors (biases, norms) do not decay, as in transformers' Trainer."""
@@ -35,8 +37,15 @@ def optimizer(groups: Sequence[ParameterGroup], learning_rate: float, weight_dec
             chosen = [parameter for parameter in group.parameters.values() if (parameter.ndim > 1) is decays]
             if chosen:
                 decay = weight_decay if decays else 0.0
-                parts.append({"params": chosen, "lr": learning_rate * group.rate_factor, "weight_decay": decay})
-    return torch.optim.AdamW(parts, betas=BETAS, eps=EPSILON, fused=True)
+                parts.append({"params": chosen, FACTOR: group.rate_factor, "weight_decay": decay})
+    return at_rate(torch.optim.AdamW(parts, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True), learning_rate)
+
+
+def at_rate(made: torch.optim.AdamW, learning_rate: float) -> torch.optim.AdamW:
+    """The same optimizer with another highest rate, its moments as they are. A `scheduler` has to be made anew for it."""
+    for part in made.param_groups:
+        part["lr"] = part["initial_lr"] = learning_rate * part[FACTOR]
+    return made
 
 
 Shape = Callable[[int], float]  # the rate as a share of the highest one, by the number of updates done
@@ -47,13 +56,13 @@ def scheduler(
 ) -> LRScheduler:
     """The rate over `updates` updates: up over the first share `warmup`, then as `schedule` says (transformers').
 
+    The rate of a first update that warms up is 0, so the last one never does: a run of a single update would learn nothing.
     A Shape is taken as it is. It is a function of the update alone, so `done` of them are passed over in one step.
     """
     if not isinstance(schedule, str):
         return LambdaLR(optimizer, schedule)
     name, fixed = SCHEDULES[schedule]
-    warming = math.ceil(warmup * updates)
-    updates = max(updates, warming + 1)  # transformers divides by what is left after the warm-up
+    warming = min(math.ceil(warmup * updates), updates - 1)
     if schedule == "warmup_stable_decay":
         fixed = {**fixed, "num_decay_steps": min(math.ceil(DECAY_SHARE * updates), updates - warming)}
     made = get_scheduler(name, optimizer, warming, updates, scheduler_specific_kwargs=fixed)

@@ -431,6 +431,23 @@ ENGLISH = {
         "whoever loads the export has to do so too."
     ),
     "exported": "{folder} ({format}): the outputs of {rows} rows differ by at most {difference} ({tolerance} allowed).",
+    # adjust
+    "adjust_word": "{found} is nothing that a run can be told; {allowed} are.",
+    "adjust_nothing": "say what to change: joyul adjust RUN learning_rate=1e-5, epochs=, patience= or save_every=; or save, or stop.",
+    "adjust_auto": "a rate is searched for before training, not during it. Give a number.",
+    "adjust_comparison": "a comparison gives every method the same rules, so its runs are not adjusted.",
+    "adjust_ended": (
+        "this run has ended. To train with other settings, start anew: joyul train {folder} out=FOLDER key=value. "
+        "To train on from its result: base={folder}."
+    ),
+    "adjust_interrupted": "this run does not run. To go on with it: joyul train {folder}. While it runs it can be adjusted.",
+    "adjust_failed": "this run failed. To go on with it: joyul train {folder}. While it runs it can be adjusted.",
+    "adjust_unread": "asked for while no process was there to read it, and left undone: {asked}. Ask again.",
+    "adjusted": "{said}: from step {step} of {folder} on.",
+    "adjust_read": "{said}: the run in {folder} has read it.",
+    "adjust_asked": "{said}: the run in {folder} reads it when the update (or the evaluation) that is under way has ended.",
+    "origin_adjusted": "{method}: {value} from step {step} on (joyul adjust)",
+    "line_adjusted": "{said} from step {step} on",
     # compare
     "compare_needs_valid": (
         "a comparison chooses by validation rows, and there are none. Leave valid= out, or name a file."
@@ -678,6 +695,8 @@ ENGLISH = {
     "verb_watch": "live curves of one run or several in the terminal; Ctrl-C leaves the runs alone",
     "watch_running": "running",
     "watch_ended": "ended",
+    "watch_failed": "failed",
+    "watch_interrupted": "interrupted; joyul train goes on with it",
     "watch_no_step": "not one step yet",
     "watch_method": "{value}",
     "watch_step": "update {value}",
@@ -716,6 +735,7 @@ ENGLISH = {
     "verb_compare": "every method that fits on the same rows, one table, one verdict; the winner in OUT/best",
     "verb_predict": "use a result on a text, a file or standard input",
     "verb_eval": "score a result on new labelled rows",
+    "verb_adjust": "change settings of a run in progress (learning_rate, epochs, patience, save_every), have it save, or stop",
     "verb_export": "write a result as plain transformers, half precision or ONNX, checked on real rows",
     "verb_init": "write a commented recipe",
     "verb_methods": "what each stage moves, and which settings it takes",

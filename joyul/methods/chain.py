@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -13,6 +15,7 @@ from torch import nn
 from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Setting, Step
 from joyul.engine.best import Best
 from joyul.engine.checkpoint import Checkpoint
+from joyul.engine.control import SAVE, STOP, Control
 from joyul.engine.course import Course
 from joyul.engine.device import device
 from joyul.engine.evaluate import validator
@@ -30,7 +33,7 @@ from joyul.notes import Notes
 from joyul.recipe.chains import AUTO
 from joyul.recipe.settings import StageSettings
 from joyul.recipe.stages import STAGES
-from joyul.signals import interruptible, whole
+from joyul.signals import Interrupted, interruptible, whole
 
 CHUNK = 1000  # rows tokenised between two ticks of the progress bar
 
@@ -86,11 +89,12 @@ def fitting(method: Method, form: Form) -> None:
 def stage(
     tuned: Tuned, method: Method, settings: StageSettings, data: Data, *,
     number: int = 1, first_step: int = 1, seed: int = 0, precision: str = "fp32", notes: Notes | None = None,
-    saver: Saver | None = None, begun: Checkpoint | None = None, usual_rate: float | None = None,
+    saver: Saver | None = None, begun: Checkpoint | None = None, usual_rate: float | None = None, control: Control | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Run one stage and leave its result in `tuned`: the best Form, then the best weights by validation score.
 
-    `begun` is where to go on from, `saver` keeps the state on disk, `usual_rate` is where `learning_rate=auto` begins to look.
+    `begun` is where to go on from, `saver` keeps the state on disk, `usual_rate` is where `learning_rate=auto` begins to look,
+    `control` what is changed from outside.
     """
     fitting(method, tuned.form)
     forms = enter(tuned, method, number, seed)
@@ -108,7 +112,7 @@ def stage(
         saver = saver or Saver()
         _count(tuned, method)
         with recomputing(tuned.model) if settings.gradient_checkpointing else nullcontext():
-            yield from _train(tuned, groups, plan, data, settings, notes or Notes(), saver, begun)
+            yield from _train(tuned, groups, plan, data, settings, notes or Notes(), saver, begun, control or Control())
         saver.changed = True
 
 
@@ -177,13 +181,14 @@ def _search(
 
 def _train(
     tuned: Tuned, groups: Sequence[ParameterGroup], plan: Plan, data: Data, settings: StageSettings, notes: Notes,
-    saver: Saver, begun: Checkpoint | None,
+    saver: Saver, begun: Checkpoint | None, control: Control,
 ) -> Iterator[Step]:  # fmt: skip
     form, at = tuned.form, tuned.stages[-1].at
     rows, valid = _weighted(data.rows("train", form, notes), form, settings), data.rows("valid", form, notes)
     with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
         best = Best(moving, form.setting.task.metric, settings.patience)
         course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
+        steering = _Steering(control, best, saver)
         trunk = frozen_trunk(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
         try:
             with trunk as (spliced, kept, held):
@@ -192,19 +197,52 @@ def _train(
                     search = RateSearch(tuned.model, spliced, kept, held, moving, plan, bounds, notes, at)
                     yield from search
                     plan = replace(plan, learning_rate=search.rate, first_step=plan.first_step + search.steps)
+                plan = steering.resumed(plan, course.done)
                 saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, course, best, saver.changed))
                 evaluate = interruptible(validator(tuned.model, spliced, held, plan.micro_batch)) if held else None
-                steps = train(tuned.model, spliced, kept, moving, plan, evaluate, course, at)
+                steps = train(tuned.model, spliced, kept, moving, plan, evaluate, course, at, partial(steering.changes, plan))
                 with saver.guarding():
                     for step in whole(steps) if not best.over else ():
                         stop = best.read(step)
                         yield step
                         saver.after(step)
+                        steering.obey()
                         if stop:
                             break
                     saver.end()
         finally:
             best.restore()  # after a loss that is no number too: what was good is kept
+
+
+@dataclass(frozen=True)
+class _Steering:
+    """Passes what is changed from outside on to whoever it concerns: the loop, early stopping, the saver."""
+
+    control: Control
+    best: Best
+    saver: Saver
+
+    def resumed(self, plan: Plan, done: int) -> Plan:
+        """The plan as the updates that are done already have left it. `save_every` is that of the process."""
+        found = self.control.before(plan.stage, done)
+        self.best.patience = found.get("patience", self.best.patience)
+        return replace(plan, **{key: found[key] for key in ("learning_rate", "epochs") if key in found})
+
+    def changes(self, plan: Plan, done: int) -> Mapping[str, Any]:
+        """What the loop asks before each update."""
+        found = self.control.changes(plan.stage, done, plan.first_step + done)
+        self.best.patience = found.get("patience", self.best.patience)
+        self.saver.every = found.get("save_every", self.saver.every)
+        return found
+
+    def obey(self) -> None:
+        """Save where that was asked for; raise Interrupted where it was asked to stop."""
+        self.control.read()
+        wanted, self.control.wanted = self.control.wanted, set()
+        if SAVE in wanted:
+            self.saver.save()
+        if STOP in wanted:
+            raise Interrupted(signal.SIGTERM)
 
 
 def _weighted(rows: list[Row], form: Form, settings: StageSettings) -> list[Row]:

@@ -14,7 +14,7 @@ from joyul.messages import language
 RUN_VERBS = ("train", "compare", "lr")
 DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log", ".parquet", ".arrow", ".xlsx")
 ASKING_VERBS = ("train", "compare", "predict", "eval")  # those that may ask an endpoint
-ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "export", "init", "methods", "env", "watch")
+ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "export", "adjust", "init", "methods", "env", "watch")
 
 
 @dataclass(frozen=True)

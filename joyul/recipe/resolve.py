@@ -108,8 +108,8 @@ def resolve(verb: str, given: Sequence[Given], recipe_file: str | None = None) -
     run_given = {key: pair for key, pair in chosen.items() if key in RUN_KEYS}
     run = _run_settings(run_given)
     stage_given = [pair for key, pair in chosen.items() if key not in run_given]
-    # `compare` lays stage settings out once it knows each method
-    stages = chains.build(run.method, stage_given) if verb != "compare" else []
+    # `compare` lays stage settings out once it knows each method, `adjust` once it knows the stage
+    stages = chains.build(run.method, stage_given) if verb not in ("compare", "adjust") else []
     return Recipe(run, stages, {key: origin for key, (_, origin) in run_given.items()}, stage_given)
 
 

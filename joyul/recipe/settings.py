@@ -95,7 +95,7 @@ class RunSettings(RowSettings):
     save_every: Annotated[Literal["auto", "epoch", "none"] | Annotated[int, Field(ge=1)], Doc(
         "when the state is saved to go on from: after every epoch, after so many updates, never, or auto (as often as costs next to nothing)",
         "이어서 학습할 상태를 저장하는 때: 에폭마다, 갱신 횟수마다, 저장 안 함, 또는 auto (시간이 거의 들지 않는 만큼)",
-        aliases=("save_steps",),
+        aliases=("save_steps",), verbs=(*RUN_VERBS, "adjust"),
     )] = "auto"
     report_to: Annotated[Trackers | None, Doc(
         "also pass the numbers of each step to tensorboard, wandb or mlflow (keys and hosts come from the environment)",
@@ -124,11 +124,11 @@ class StageSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: Annotated[float | None, Field(gt=0, le=10_000), Doc(
-        "passes over the training rows, at most", "학습 데이터를 도는 최대 횟수", aliases=("num_train_epochs", "num_epochs", "n_epochs"),
+        "passes over the training rows, at most", "학습 데이터를 도는 최대 횟수", aliases=("num_train_epochs", "num_epochs", "n_epochs"), verbs=(*RUN_VERBS, "adjust"),
     )] = None
     learning_rate: Annotated[Annotated[float, Field(gt=0, le=10)] | Literal["auto"] | None, Doc(
         "the highest rate of the schedule; auto measures it first (see joyul lr)",
-        "가장 높은 학습률. auto는 먼저 재어 봄 (joyul lr 참고)", aliases=("lr",),
+        "가장 높은 학습률. auto는 먼저 재어 봄 (joyul lr 참고)", aliases=("lr",), verbs=(*RUN_VERBS, "adjust"),
     )] = None
     batch_size: Annotated[int | None, Field(ge=1), Doc(
         "rows in one update, exactly", "한 번 갱신에 쓰는 행 수", aliases=("train_batch_size", "global_batch_size"),
@@ -158,7 +158,7 @@ class StageSettings(BaseModel):
     )] = None
     patience: Annotated[int | None, Field(ge=1), Doc(
         "stop after this many epochs without a better validation score",
-        "검증 점수가 이만큼의 에폭 동안 나아지지 않으면 멈춤", aliases=("early_stopping_patience", "early_stopping"),
+        "검증 점수가 이만큼의 에폭 동안 나아지지 않으면 멈춤", aliases=("early_stopping_patience", "early_stopping"), verbs=(*RUN_VERBS, "adjust"),
     )] = None
     gradient_checkpointing: Annotated[bool | None, Doc(
         "compute activations twice instead of keeping them: less memory, about a third more time, the same gradients",

@@ -61,3 +61,4 @@ def test_a_run_of_few_updates_or_of_warm_up_alone_has_finite_rates(name: str) ->
     for warmup, updates in ((0.1, 1), (0.1, 2), (0.99, 5), (0.0, 1)):
         found = rates(scheduler(optimizer(), name, warmup, updates), updates)
         assert all(0 <= rate <= 0.3 for rate in found), (warmup, updates, found)
+        assert max(found) == 0.3, "some update learns"
