@@ -14,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from joyul import artifact
-from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, twin, width
+from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, positions, twin, width
 from joyul.bases.facts import Shape, Work, cost, disk, report_cut, report_language
 from joyul.bases.hosted import Hosted, require_endpoint
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config
@@ -24,6 +24,7 @@ from joyul.contracts import Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
+from joyul.engine.learned import own_parameters
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.hosting import open_hosted, report_hosted
 from joyul.learn import report_borders, report_targets
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 
 FIXED = ("labels", "centre", "scale")  # what a head that goes on means
+LEAST_TEXT = 8  # tokens; a prompt that leaves less is a mistake
 SAID = ("learning_rate", "epochs", "batch_size", "precision")  # the settings a user asks about first
 
 
@@ -83,18 +85,19 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     kept = _own_head(files, task)
     if kept and task.labels:
         task = task.restore({**task.spec(), "labels": files.labels})  # the base's own head keeps its meaning
-    setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files))
+    setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files, sum(one.room for one in methods)))
     form = first_form(settings, methods, setting, files, kept, paired)
     model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
     if isinstance(task, Regress) and not kept:
         _start_at(model, task.mean if task.scale == 1.0 else 0.0)
-    if not kept and _pools(model, methods, files):
+    pooled = not kept and _pools(model, methods, files)
+    if pooled:
         append_mean_pooling(model)
         notes.say("pooling_appended", base=settings.base)
     if folded is not None:
         model.base_model.load_state_dict(folded.base_model.state_dict(), strict=False)
     torch.nn.Module.to(model, device())
-    return Tuned(model, form, moved=folded is not None)
+    return Tuned(model, form, moved=pooled or folded is not None)
 
 
 def _folded(before: artifact.Artifact, base: str) -> PreTrainedModel | None:
@@ -140,16 +143,24 @@ def _continued_form(before: artifact.Artifact, task: Task, settings: RunSettings
     return templated(form, settings, methods)
 
 
-def _max_length(settings: RunSettings, files: BaseFiles) -> int:
-    if settings.max_length is not None and settings.max_length > files.length_limit:
-        raise UsageError("max_length_too_long", found=str(settings.max_length), limit=files.length_limit, base=settings.base)
-    return settings.max_length or min(files.length_limit, int(files.tokenizer.model_max_length), LENGTH_CEILING)
+def _max_length(settings: RunSettings, files: BaseFiles, room: int = 0) -> int:
+    """Tokens of a row at most; what a prompt takes in front of it (`room`) is not there for the text."""
+    limit = files.length_limit
+    if settings.max_length is not None and settings.max_length > limit:
+        raise UsageError("max_length_too_long", found=str(settings.max_length), limit=limit, base=settings.base)
+    free = (positions(files.config) or limit) - room
+    longest = settings.max_length or min(limit, int(files.tokenizer.model_max_length), LENGTH_CEILING)
+    if room and (free < LEAST_TEXT or (settings.max_length or 0) > free):
+        raise UsageError("prompt_no_room", length=room, limit=free + room, longest=settings.max_length or LEAST_TEXT, free=free)
+    return min(longest, free)
 
 
 def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles) -> bool:
-    """Whether the first stage that moves anything moves a new head alone, on a base trained for mean pooling."""
+    """Whether the first stage to move anything moves, of a base trained for mean pooling, a new head alone."""
     first = next((method for method in methods if method.trains), None)
-    names = {name for group in first.moves(first.insert(twin(model))) for name in group.parameters} if first else set()
+    double = first.insert(twin(model)) if first else model
+    moving = {id(parameter) for group in first.moves(double) for parameter in group.parameters.values()} if first else set()
+    names = {name for name, parameter in own_parameters(inner(double)).items() if id(parameter) in moving}
     alone = bool(names) and names <= set(head_names(model)) and not type(model).__name__.endswith("TokenClassification")
     return alone and declared_pooling(files.source.path) == "mean" and can_pool(model)
 
@@ -195,7 +206,7 @@ def trial(tuned: Tuned, methods: Sequence[Method]) -> list[int]:
     for earlier in reversed(tuned.stages):
         double = earlier.plain(double)
     for method in methods:
-        double = method.insert(double)
+        double = method.insert(double, tuned.form)
         counts.append(sum(p.numel() for group in method.moves(double) for p in group.parameters.values()))
         double = method.plain(double)
     return counts

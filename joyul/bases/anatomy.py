@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
+from joyul.contracts import Architecture
 from joyul.errors import BaseModelError
 
 Pooling = Literal["mean", "cls"]
@@ -90,6 +92,24 @@ def head_names(model: PreTrainedModel) -> list[str]:
     if not any(name.startswith(prefix) for name in names):
         return []
     return [name for name in names if not name.startswith(prefix) or name.startswith(prefix + "pooler.")]
+
+
+def architecture(config: Any) -> Architecture:
+    """What kind of transformer a configuration describes."""
+    if config.is_encoder_decoder:
+        return "encoder-decoder"
+    if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
+        return "encoder"
+    return "decoder" if config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES else "encoder"
+
+
+def positions(config: Any) -> int | None:
+    """Positions that a configuration has; None where it counts no further than asked."""
+    text = config.get_text_config()
+    found = getattr(text, "max_position_embeddings", None)
+    if found and ("roberta" in config.model_type or config.model_type in ("camembert", "mpnet")):
+        found -= (text.pad_token_id or 0) + 1  # their positions start behind the padding index
+    return int(found) if found else None
 
 
 def declared_pooling(folder: str | Path) -> Pooling | None:

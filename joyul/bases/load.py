@@ -12,9 +12,8 @@ import transformers
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from joyul.bases.anatomy import head_names
+from joyul.bases.anatomy import architecture, head_names, positions
 from joyul.bases.source import Source, find, neighbours
 from joyul.contracts import Architecture, TargetType
 from joyul.errors import BaseModelError
@@ -56,11 +55,8 @@ class BaseFiles:
     @property
     def length_limit(self) -> int:
         """Tokens the base can read at most. A run's tokenizer cuts where that run did, which is no limit of the base."""
-        text = self.config.get_text_config()
-        positions = getattr(text, "max_position_embeddings", None) or LENGTH_CEILING
-        if "roberta" in self.config.model_type or self.config.model_type in ("camembert", "mpnet"):
-            positions -= (text.pad_token_id or 0) + 1  # their positions start behind the padding index
-        return int(positions) if self.source.of_run else min(int(positions), int(self.tokenizer.model_max_length))
+        limit = positions(self.config) or LENGTH_CEILING
+        return limit if self.source.of_run else min(limit, int(self.tokenizer.model_max_length))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -104,15 +100,6 @@ def open_base(base: str) -> BaseFiles:
     tokenizer.padding_side = "right"
     config.pad_token_id = tokenizer.pad_token_id
     return BaseFiles(source, config, tokenizer, architecture(config))
-
-
-def architecture(config: Any) -> Architecture:
-    """What kind of transformer a configuration describes."""
-    if config.is_encoder_decoder:
-        return "encoder-decoder"
-    if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
-        return "encoder"
-    return "decoder" if config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES else "encoder"
 
 
 def load_model(

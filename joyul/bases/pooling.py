@@ -43,6 +43,12 @@ def append_mean_pooling(model: Any) -> None:
         nn.init.zeros_(dense.bias)
 
 
+def pools(layer: nn.Module) -> bool:
+    """Whether a layer is such a one: its queries are zero."""
+    query = getattr(getattr(getattr(layer, "attention", None), "self", None), "query", None)
+    return isinstance(query, nn.Linear) and query.weight.device.type != "meta" and not bool(query.weight.any())
+
+
 def _attend_to_all(layer: Any) -> None:
     attention = layer.attention
     for linear in (attention.self.query, attention.self.key):

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from joyul.engine.dropout import MASKS
+from joyul.engine.prefixes import prefix, prefix_attention
 
 NAME = "joyul_rows"
 STRETCH = 2.5  # a block ends before a row more than this many times as long as its first
@@ -159,22 +160,32 @@ def rows_attention(
     """
     layout = Current.layout
     if layout is None or query.shape[0] != 1 or query.shape[2] != layout.size or key.shape[2] != layout.size:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **options)
+        return prefix_attention(module, query, key, value, attention_mask, dropout, scaling, **options)
     if any(options.get(name) is not None for name in UNKNOWN_TERMS):
         raise NotImplementedError
     groups = query.shape[1] // key.shape[1]
     lines = [states[0].transpose(0, 1) for states in (query, repeat_kv(key, groups), repeat_kv(value, groups))]
     causal = bool(getattr(module, "is_causal", True)) if options.get("is_causal") is None else bool(options["is_causal"])
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    before = [repeat_kv(part[None], groups) for part in prefix(module) or ()]
     pieces = []
     for number, block in enumerate(layout.blocks):
         count = block.rows * block.length
         parts = [_Spread.apply(line[block.start : block.stop], block.index, count) for line in lines]  # type: ignore[no-untyped-call]
         shaped = [part.view(-1, block.length, *part.shape[1:]).transpose(1, 2) for part in parts]
         mask = layout.once(attention_mask, number, lambda b=block: _bias(attention_mask, b, causal, query))
-        answer = _attend(shaped[0], shaped[1], shaped[2], mask, dropout, scale).transpose(1, 2)
+        keys, values = shaped[1:]
+        if before:
+            keys, values = (_behind(part, states) for part, states in zip(before, shaped[1:], strict=True))
+            mask = None if mask is None else functional.pad(mask, (before[0].shape[2], 0))
+        answer = _attend(shaped[0], keys, values, mask, dropout, scale).transpose(1, 2)
         pieces.append(_Gather.apply(answer.reshape(count, *answer.shape[2:]), block.index, len(block.index)))  # type: ignore[no-untyped-call]
     return layout.filled(torch.cat(pieces)), None
+
+
+def _behind(part: Tensor, states: Tensor) -> Tensor:
+    """Learned keys or values, shape (1, heads, count, size), and those of a block's rows behind them."""
+    return torch.cat([part.to(states.dtype).expand(len(states), -1, -1, -1), states], dim=2)
 
 
 def _bias(mask: Tensor | None, block: Block, causal: bool, like: Tensor) -> Tensor | None:

@@ -25,6 +25,7 @@ from joyul.contracts import Batch, Form, ParameterGroup, Row
 from joyul.engine.attention import Current
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
+from joyul.engine.placement import placement
 from joyul.engine.store import Store
 from joyul.engine.unpad import outputs, owner_of, unpadded
 from joyul.errors import BaseModelError
@@ -210,6 +211,9 @@ def frozen_trunk(
 def frozen_layers(model: nn.Module, groups: Sequence[ParameterGroup]) -> int:
     """How many layers lie below everything that moves; 0 where something moves outside of layers and head, or is not known."""
     base = inner(model)
+    placed = placement(model)
+    if placed is not None and placed.count:  # the states of a row are not those of its own tokens
+        return 0
     moving = {id(parameter) for group in groups for parameter in group.parameters.values()}
     try:
         known = depths(model)
@@ -280,6 +284,8 @@ def _digest(trunk: Trunk, form: Form) -> str:
     """Of all that the states depend on beside the row: frozen weights, and how rows become tokens."""
     setting = form.setting
     found = hashlib.blake2b(repr((form.name, form.spec(), setting.max_length, setting.tokenizer.name_or_path)).encode())
+    placed = placement(trunk.base)
+    found.update(str(placed.before if placed else 0).encode())  # where the text's positions begin
     known = depths(trunk.base)
     for name, parameter in trunk.base.named_parameters():
         if known[name] <= trunk.height:

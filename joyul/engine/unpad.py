@@ -42,6 +42,11 @@ def unpadded(model: nn.Module, example: Mapping[str, Tensor] | None = None) -> I
             yield True
 
 
+def forget(model: nn.Module) -> None:
+    """A model that was changed is tried anew."""
+    FITS.pop(inner(model), None)
+
+
 def _layers(base: PreTrainedModel) -> list[nn.Module]:
     """The one stack of an encoder or a decoder; empty for others."""
     try:

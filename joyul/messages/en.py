@@ -306,6 +306,12 @@ ENGLISH = {
     "adapter_impossible": "{method} cannot be put into this model: {reason}.",
     "rank_too_large": "rank={found} is more than {module} has room for ({limit}, its smaller side). Give 1 to {limit}.",
     "stage_files_missing": "there are no adapter weights ({found}) in this folder.",
+    "stage_broken": "this file of a stage cannot be read: {reason}. Run the recipe.yaml of its run again.",
+    "prompt_other_base": "this {method} was learned for another base: the weights under it are not those it was saved with.",
+    "prompt_other_shape": "the learned vectors have the shape {shape}; the base takes {fitting}.",
+    "prompt_no_room": "{length} learned vectors in front of {longest} tokens of text: the base has {limit} positions. That leaves {free} for the text; give max_length= or prompt_length= less.",
+    "prefix_own_attention": "{model} computes attention in a way of its own, with no place for learned keys and values. Use soft_prompt or p_tuning.",
+    "prefix_no_module": "the prefix belongs in {found}, and {model} has no such module.",
     "no_checkpointing": "a model of type {found} cannot compute its activations twice; leave gradient_checkpointing out.",
     "method_does_not_fit": "method={method} does not fit here (task {task}): {reason}.",
     "template_broken": (

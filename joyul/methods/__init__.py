@@ -10,7 +10,9 @@ from joyul.methods.adapter import PeftAdapter
 from joyul.methods.full import Full
 from joyul.methods.head import Head
 from joyul.methods.layers import Layers
+from joyul.methods.prefix import PrefixTuning
 from joyul.methods.prompt import Prompt
+from joyul.methods.soft_prompt import SoftPrompt
 from joyul.recipe.adapters import ADAPTERS
 from joyul.recipe.settings import RunSettings, StageSettings
 
@@ -26,5 +28,8 @@ METHODS: dict[str, Build] = {
     "layers": lambda run, stage: Layers(stage.top_layers or 1, stage.layer_decay or 1.0, stage.unfreeze == "gradual"),
     "head": lambda run, stage: Head(),
     **{name: partial(_adapter, name) for name in ADAPTERS},
+    "soft_prompt": lambda run, stage: SoftPrompt("soft_prompt", stage),
+    "p_tuning": lambda run, stage: SoftPrompt("p_tuning", stage),
+    "prefix": lambda run, stage: PrefixTuning("prefix", stage),
     "prompt": lambda run, stage: Prompt(run.template or ()),
 }

@@ -41,7 +41,7 @@ class PeftAdapter(InPlace):
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
         return None
 
-    def insert(self, model: nn.Module) -> nn.Module:
+    def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         try:
             return peft.PeftModel(model, self._config(model))
         except (TypeError, ValueError, NotImplementedError) as error:  # sizes that do not divide, layers it does not know

@@ -17,10 +17,14 @@ class InPlace:
     trains: ClassVar[bool] = True
     self_contained: ClassVar[bool] = False
 
+    @property
+    def room(self) -> int:
+        return 0
+
     def forms(self, form: Form) -> Sequence[Form]:
         return ()
 
-    def insert(self, model: nn.Module) -> nn.Module:
+    def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         return model
 
     def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:

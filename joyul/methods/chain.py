@@ -121,7 +121,7 @@ def enter(tuned: Tuned, method: Method, number: int, seed: int) -> Sequence[Form
     if method.trains:
         fold(tuned)
     torch.manual_seed(seed + number)
-    tuned.model = method.insert(tuned.model).to(device())
+    tuned.model = method.insert(tuned.model, tuned.form).to(device())
     tuned.stages.append(method)
     return method.forms(tuned.form)
 

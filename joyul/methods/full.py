@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import nn
 
 from joyul.contracts import Architecture, Form, ParameterGroup
+from joyul.engine.learned import own_parameters
 from joyul.methods.base import InPlace
 from joyul.methods.layers import by_depth, opened
 
@@ -26,7 +27,7 @@ class Full(InPlace):
 
     def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
         if self.decay == 1.0 and not self.gradual:
-            return [ParameterGroup("all", dict(model.named_parameters()))]
+            return [ParameterGroup("all", own_parameters(model))]
         return by_depth(model, 0, self.decay)
 
     def at(self, groups: Sequence[ParameterGroup], done: int, total: int) -> Sequence[ParameterGroup]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from joyul.bases.anatomy import depths, inner, layer_list
 from joyul.contracts import Architecture, Form, ParameterGroup
+from joyul.engine.learned import own_parameters
 from joyul.errors import UsageError
 from joyul.methods.base import InPlace
 
@@ -48,11 +49,11 @@ def by_depth(model: nn.Module, least: int, decay: float) -> list[ParameterGroup]
     head counted as in BEiT, Bao et al., 2021).
     """
     base, depth = inner(model), depths(model)
-    named = dict(base.named_parameters())
+    named = own_parameters(base)
     highest = max(depth.values())
     groups = []
     for level in range(highest, least - 1, -1):
-        mine = {name: named[name] for name, found in depth.items() if found == level}
+        mine = {name: named[name] for name, found in depth.items() if found == level and name in named}
         if mine:
             groups.append(ParameterGroup(f"depth {level}", mine, decay ** (highest - level)))
     return groups

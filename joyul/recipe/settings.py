@@ -165,8 +165,8 @@ class StageSettings(BaseModel):
         "활성값을 보관하지 않고 두 번 계산: 메모리를 아끼고 시간은 3분의 1쯤 늘며 그래디언트는 같음", aliases=("activation_checkpointing", "use_gradient_checkpointing"),
     )] = None
     top_layers: Annotated[int | None, Field(ge=1), Doc(
-        "only the top n layers: those that move (layers), or that adapters stand in (lora and its kin)",
-        "위쪽 n개 층만: 학습할 층(layers), 또는 어댑터를 둘 층(lora 등)", aliases=("freeze_trainable_layers", "num_trainable_layers"),
+        "only the top n layers: those that move (layers), or that adapters or prefixes stand in (lora and its kin, prefix)",
+        "위쪽 n개 층만: 학습할 층(layers), 또는 어댑터나 프리픽스를 둘 층(lora 등, prefix)", aliases=("freeze_trainable_layers", "num_trainable_layers"),
     )] = None
     layer_decay: Annotated[float | None, Field(gt=0, le=1), Doc(
         "each layer's learning rate is this times that of the layer above; the head has the whole rate",
@@ -192,6 +192,20 @@ class StageSettings(BaseModel):
     dora: Annotated[bool | None, Doc("weight-decomposed adapters (DoRA)", "크기와 방향을 나눈 어댑터 (DoRA)", aliases=("use_dora", "peft_use_dora"))] = None
     rslora: Annotated[bool | None, Doc(
         "adapters count lora_alpha / sqrt(rank) times (rsLoRA)", "어댑터 크기를 lora_alpha / sqrt(rank)로 (rsLoRA)", aliases=("use_rslora", "peft_use_rslora"),
+    )] = None
+
+    prompt_length: Annotated[int | None, Field(ge=1, le=1000), Doc(
+        "learned vectors in front of the text; every one of them is read with every row",
+        "텍스트 앞에 두는 학습 벡터의 수. 모든 행에서 함께 읽힘", aliases=("num_virtual_tokens", "pre_seq_len", "prefix_length", "n_tokens"),
+    )] = None
+    prompt_init: Annotated[str | None, Doc(
+        "what they start from: labels (words of the template and the labels, then of the vocabulary), vocabulary, random, or a text",
+        "시작 값: labels (틀과 라벨의 단어, 나머지는 어휘에서), vocabulary (어휘에서), random, 또는 어떤 글",
+        aliases=("prompt_tuning_init_text", "initialize_from"),
+    )] = None
+    reparametrisation: Annotated[Literal["none", "mlp", "residual"] | None, Doc(
+        "a small network that the vectors pass while they are learned: none, mlp (in their place), residual (beside them)",
+        "학습하는 동안 벡터가 거치는 작은 신경망: none, mlp (대신), residual (더하기)", aliases=("reparameterization",),
     )] = None
 
 

@@ -60,6 +60,9 @@ def _by_width(width: int, table: tuple[tuple[int, float], ...]) -> float:
 FULL_RATES = ((128, 5e-4), (256, 2e-4), (512, 7e-5), (768, 3e-5), (1024, 2e-5), (4096, 1e-5))
 LORA_RATES = ((128, 3e-3), (256, 2e-3), (512, 1e-3), (768, 5e-4), (1024, 3e-4), (4096, 2e-4))
 LAYERS_RATES = ((128, 1e-3), (256, 5e-4), (512, 2e-4), (768, 5e-5), (1024, 3e-5), (4096, 2e-5))
+PROMPT_RATES = ((128, 3e-2), (512, 1e-2), (1024, 1e-2), (4096, 5e-3))
+P_TUNING_RATES = ((128, 3e-3), (512, 1e-3), (1024, 5e-4), (4096, 3e-4))
+PREFIX_RATES = ((128, 3e-2), (512, 1e-2), (1024, 5e-3), (4096, 3e-3))
 HEAD_RATES = ((128, 3e-3), (512, 1e-3), (1024, 5e-4), (4096, 3e-4))
 
 
@@ -136,6 +139,26 @@ def _adapter(adapter: Adapter) -> StageInfo:
     )
 
 
+def _prompt(length: int, through: str) -> Defaults:
+    def own(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
+        every = words("why_method")
+        return {
+            "prompt_length": Default(length, every), "prompt_init": Default("labels", every),
+            "reparametrisation": Default(through, every), "weight_decay": Default(0.0, every),
+        }  # fmt: skip
+
+    return own
+
+
+def _learned(en: str, ko: str, rates: tuple[tuple[int, float], ...], length: int, through: str, *takes: str) -> StageInfo:
+    """The row of a stage that learns vectors: AdamW's settings, and those of the vectors."""
+    return StageInfo(
+        en, ko, (*TRAINING, *takes, "prompt_length", "prompt_init", "reparametrisation"),
+        {"learning_rate": (1e-5, 10.0), "epochs": (0, 10_000)},
+        _training(rates, batch_size=16, updates=400, least=3, most=20, patience=3, own=_prompt(length, through)),
+    )
+
+
 STAGES: dict[str, StageInfo] = {
     "full": StageInfo(
         "every weight", "모든 가중치", (*TRAINING, *BY_LAYER), {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
@@ -152,5 +175,18 @@ STAGES: dict[str, StageInfo] = {
         _training(HEAD_RATES, batch_size=32, updates=400, least=5, most=20, patience=5),
     ),
     **{name: _adapter(adapter) for name, adapter in ADAPTERS.items()},
+    "soft_prompt": _learned(
+        "vectors in front of the text, and the head (Lester et al., 2021)", "텍스트 앞의 벡터와 분류 층 (Lester et al., 2021)",
+        PROMPT_RATES, 16, "none",
+    ),
+    "p_tuning": _learned(
+        "the same, made by a small network (Liu et al., 2021)", "같은 벡터를 작은 신경망으로 만듦 (Liu et al., 2021)",
+        P_TUNING_RATES, 16, "residual",
+    ),
+    "prefix": _learned(
+        "keys and values in every layer, or in the top ones, and the head (Li and Liang, 2021; Liu et al., 2022)",
+        "모든 층 또는 위쪽 층의 키와 값, 그리고 분류 층 (Li and Liang, 2021; Liu et al., 2022)",
+        PREFIX_RATES, 16, "none", "top_layers",
+    ),
     "prompt": StageInfo("no weight: chooses among the given templates by score", "가중치는 그대로. 주어진 틀 가운데 점수로 고름"),
 }

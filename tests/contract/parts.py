@@ -122,6 +122,41 @@ class TextToText:
         return cls(setting)
 
 
+@dataclass(frozen=True)
+class Continue(TextToText):
+    """The same for decoders: the answer is scored behind the text; asked for, it is decoded greedily behind a left-padded text."""
+
+    name: ClassVar[str] = "continue"
+    auto_class: ClassVar[str] = "AutoModelForCausalLM"
+
+    @classmethod
+    def why_not(cls, task: Task, architecture: Architecture) -> str | None:
+        return None if architecture == "decoder" else "it needs a decoder"
+
+    def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        whole = [[*row.tokens["input_ids"], *row.tokens["labels"]] for row in batch.rows]
+        given = pad([Row("", {"input_ids": ids}) for ids in whole], self.setting)
+        targets = torch.full(given["input_ids"].shape, IGNORED)
+        for index, row in enumerate(batch.rows):
+            targets[index, row.length : len(whole[index])] = torch.tensor(row.tokens["labels"])
+        logits = model(**given).logits.float()[:, :-1]
+        return functional.cross_entropy(logits.mT, targets[:, 1:], ignore_index=IGNORED, reduction="none").sum(dim=1)
+
+    def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
+        def read(batch: Batch) -> list[Prediction]:
+            given = to_the_left(batch.inputs)
+            made = model.generate(**given, max_new_tokens=8, do_sample=False, num_beams=1)[:, given["input_ids"].shape[1] :]
+            return [Prediction(text.strip()) for text in self.setting.tokenizer.batch_decode(made, skip_special_tokens=True)]
+
+        return read
+
+
+def to_the_left(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same rows with their padding on the left."""
+    empty = (1 - inputs["attention_mask"]).sum(dim=1).tolist()
+    return {name: torch.stack([row.roll(by) for row, by in zip(values, empty, strict=True)]) for name, values in inputs.items()}
+
+
 class Prompted(nn.Module):
     """A BERT-like model with learned vectors behind the padded text, at positions of their own.
 

@@ -1,0 +1,198 @@
+"""Learned vectors in front of the text, for whoever asks the model: outside, only the positions of the text exist.
+
+Inside, a row is `[pad][prompt][text]` (or `[prompt][text][pad]`: padding stays on the side it came from) with explicit
+positions, counted over what is real. The vectors are put in before the model embeds and taken out before anything reads its
+states: the pooler finds [CLS] first, a tagger one state a token, a decoder's head the last token of the text. With a cache the
+prompt stands in the cache alone. The decoder behind an encoder reads the prompt's states too, as PEFT's does; that encoder's
+padding goes to the right, for BART counts positions by place. A prefix has no place here, only its positions: the text is read as
+if it stood behind it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from joyul.bases.anatomy import architecture, inner
+from joyul.engine.learned import Inserted, Learned, scattered
+
+NAME = "learned_prompt"
+
+
+class Placement(Inserted):
+    """A part of `entrance(model)`: the vectors in front of the text (None: none), and how many positions a prefix takes."""
+
+    def __init__(self, entrance: nn.Module, reader: nn.Module | None, first_position: int, first_read: bool) -> None:
+        super().__init__()
+        self.vectors: Learned | None = None
+        self.before = 0
+        self._first_position = first_position
+        self._accepts = frozenset(inspect.signature(entrance.forward).parameters)
+        self._crossed = reader is not None
+        self._first_read = first_read  # by the head, which knows nothing of padding
+        self._places: Tensor | None = None  # of the states that are seen outside among those of the model now
+        self._handles = [
+            entrance.register_forward_pre_hook(self._enter, with_kwargs=True),
+            entrance.register_forward_hook(self._leave),
+        ]
+        if isinstance(pooler := getattr(entrance, "pooler", None), nn.Module):
+            self._handles.append(pooler.register_forward_pre_hook(self._pool))
+        if reader is not None:
+            self._handles.append(reader.register_forward_pre_hook(self._read, with_kwargs=True))
+
+    def remove(self) -> None:
+        """Leave the model."""
+        for handle in self._handles:
+            handle.remove()
+
+    @property
+    def count(self) -> int:
+        """Vectors in front of the text."""
+        return 0 if self.vectors is None else self.vectors.count
+
+    def _enter(self, entrance: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[()], dict[str, Any]]:
+        given = {**_named(entrance, args), **kwargs}
+        tokens = given.get("input_ids") if given.get("input_ids") is not None else given.get("inputs_embeds")
+        assert tokens is not None
+        cache = given.get("past_key_values")
+        seen = int(cache.get_seq_length()) if cache is not None else 0
+        mask = given.get("attention_mask")
+        if mask is None:
+            mask = tokens.new_ones(len(tokens), max(0, seen - self.count) + tokens.shape[1], dtype=torch.long)
+        assert mask.ndim == 2, "learned prompts need the mask of the text, not one made for a compiled cache"
+        self._places = None if self._crossed or seen else self._seen_outside(mask)
+        if (self.count or self._crossed) and not seen:
+            given = self._with_prompt(entrance, given, mask)
+            mask = given["attention_mask"]
+        elif self.count:
+            mask = self._widened(mask)
+            given["attention_mask"] = mask
+        if "position_ids" in self._accepts:
+            length = tokens.shape[1] + (self.count if not seen else 0)
+            positions = (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
+            given["position_ids"] = positions + self._first_position + self.before
+        return (), given
+
+    def _with_prompt(self, entrance: nn.Module, given: dict[str, Any], mask: Tensor) -> dict[str, Any]:
+        """The same inputs with the vectors put in before each row's first real token."""
+        states = given.pop("inputs_embeds", None)
+        ids = given.pop("input_ids", None)
+        if states is None:
+            states = entrance.get_input_embeddings()(ids)  # type: ignore[operator]
+        sources, _ = self._order(mask)
+        if self.vectors is not None:
+            states = torch.cat([self.vectors().to(states.dtype).expand(len(states), -1, -1), states], dim=1)
+        given["inputs_embeds"] = _placed(states, sources)
+        given["attention_mask"] = self._widened(mask)
+        types = given.get("token_type_ids")
+        if types is not None:
+            given["token_type_ids"] = _placed(torch.cat([types.new_zeros(len(types), self.count), types], dim=1), sources)
+        return given
+
+    def _order(self, mask: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Of each position, its source in prompt + text (None: just that order); of each token of the text, its position."""
+        count, length = self.count, mask.shape[1]
+        first = mask.long().argmax(dim=1, keepdim=True)
+        tokens = torch.arange(length, device=mask.device).expand(len(mask), -1)
+        if not bool(first.any()):
+            return None, tokens + count
+        places = count + (tokens - first) % length if self._crossed else tokens + count * (tokens >= first)
+        prompt = torch.arange(count, device=mask.device) + (0 if self._crossed else first)
+        where = torch.cat([prompt.expand(len(mask), -1), places], dim=1)
+        return where.argsort(dim=1), places
+
+    def _seen_outside(self, mask: Tensor) -> Tensor | None:
+        """Where the text's states are; its first token's in front, where a head reads it. None: all of them, as they stand."""
+        sources, places = self._order(mask)
+        if self._first_read and sources is not None:
+            length = mask.shape[1]
+            return places.gather(1, (torch.arange(length, device=mask.device) + mask.long().argmax(dim=1, keepdim=True)) % length)
+        return places if self.count else None
+
+    def _widened(self, mask: Tensor) -> Tensor:
+        """The mask of what the model reads: the prompt is real."""
+        return _placed(torch.cat([mask.new_ones(len(mask), self.count), mask], dim=1), self._order(mask)[0])
+
+    def _leave(self, entrance: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        if self._places is None:
+            return output
+        if isinstance(output, tuple):
+            return (self._text(output[0]), *output[1:])
+        output.last_hidden_state = self._text(output.last_hidden_state)
+        return output
+
+    def _pool(self, pooler: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        return None if self._places is None else (self._text(args[0]), *args[1:])
+
+    def _text(self, states: Tensor) -> Tensor:
+        """The states of the text alone."""
+        assert self._places is not None
+        return scattered(states, self._places)
+
+    def _read(self, reader: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[()], dict[str, Any]]:
+        """The decoder's mask over the encoder's states has the prompt in it."""
+        given = {**_named(reader, args), **kwargs}
+        mask = given.get("encoder_attention_mask")
+        if mask is not None:
+            given["encoder_attention_mask"] = self._widened(mask)
+        return (), given
+
+
+def _named(module: nn.Module, args: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) if args else {}
+
+
+def _placed(joined: Tensor, sources: Tensor | None) -> Tensor:
+    return joined if sources is None else scattered(joined, sources)
+
+
+def entrance(model: nn.Module) -> PreTrainedModel:
+    """The part of a model that takes the tokens of the text: its body, or its encoder."""
+    base = inner(model)
+    found = base.get_encoder() if base.config.is_encoder_decoder else base.base_model
+    assert isinstance(found, PreTrainedModel)
+    return found
+
+
+def placement(model: nn.Module) -> Placement | None:
+    """The Placement in a model, where there is one."""
+    found = getattr(entrance(model), NAME, None)
+    return found if isinstance(found, Placement) else None
+
+
+def placed(model: nn.Module) -> Placement:
+    """The same; a new one where there is none."""
+    found = placement(model)
+    if found is None:
+        base, door = inner(model), entrance(model)
+        reader = base.get_decoder() if base.config.is_encoder_decoder else None  # type: ignore[no-untyped-call]
+        found = Placement(door, reader, first_position(base), _first_read(base))
+        door.add_module(NAME, found)
+    return found
+
+
+def unplaced(model: nn.Module) -> None:
+    """Take the Placement away when nothing needs it any more."""
+    found = placement(model)
+    if found is not None and found.vectors is None and not found.before:
+        found.remove()
+        delattr(entrance(model), NAME)
+
+
+def _first_read(base: PreTrainedModel) -> bool:
+    """Whether a head takes the first state of a row for the whole: that of an encoder, unless it takes the mean."""
+    one = type(base).__name__.endswith("SequenceClassification") and getattr(base.config, "classifier_pooling", "cls") == "cls"
+    return one and architecture(base.config) == "encoder"
+
+
+def first_position(base: PreTrainedModel) -> int:
+    """The number of a row's first position: behind the padding's for RoBERTa and its kin, else 0."""
+    door = entrance(base)
+    embeddings = getattr(door, "embeddings", None)
+    counts = hasattr(embeddings, "create_position_ids_from_input_ids")
+    counts = counts or hasattr(inspect.getmodule(type(door)), "create_position_ids_from_input_ids")
+    return int(getattr(embeddings, "padding_idx", 0)) + 1 if counts else 0
