@@ -250,12 +250,8 @@ class Method(Protocol):
     def forms(self, form: Form) -> Sequence[Form]:
         """Forms to choose from by score before any weight moves; empty when the form stays as it is."""
 
-    @property
-    def room(self) -> int:
-        """Positions in front of the text that it takes."""
-
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
-        """The model with what the method adds, which may start from the words of `form`. Raises UsageError for what has no room."""
+        """The model with what is added, which may start from the words of `form`. Raises UsageError for what has no room."""
 
     def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
         """What moves of an inserted model; everything else is frozen and in evaluation mode. Empty when no weight moves."""

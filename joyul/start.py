@@ -30,6 +30,7 @@ from joyul.hosting import open_hosted, report_hosted
 from joyul.learn import report_borders, report_targets
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, encode, fitting, fold
+from joyul.methods.learned import LearnedStage
 from joyul.notes import Notes
 from joyul.question import first_form, templated
 from joyul.recipe.resolve import Recipe
@@ -85,7 +86,8 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     kept = _own_head(files, task)
     if kept and task.labels:
         task = task.restore({**task.spec(), "labels": files.labels})  # the base's own head keeps its meaning
-    setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files, sum(one.room for one in methods)))
+    room = sum(one.room for one in methods if isinstance(one, LearnedStage))
+    setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files, room))
     form = first_form(settings, methods, setting, files, kept, paired)
     model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
     if isinstance(task, Regress) and not kept:

@@ -17,10 +17,6 @@ class InPlace:
     trains: ClassVar[bool] = True
     self_contained: ClassVar[bool] = False
 
-    @property
-    def room(self) -> int:
-        return 0
-
     def forms(self, form: Form) -> Sequence[Form]:
         return ()
 

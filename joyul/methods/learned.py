@@ -42,6 +42,11 @@ class LearnedStage(InPlace):
     self_contained: ClassVar[bool] = True
     head_rate: ClassVar[float] = 0.1
 
+    @property
+    def room(self) -> int:
+        """Positions in front of the text that it takes."""
+        return self.settings.prompt_length or 1
+
     @abstractmethod
     def parts(self, model: nn.Module) -> list[Learned]:
         """What it inserted into a model, from below."""

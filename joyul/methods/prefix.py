@@ -31,10 +31,6 @@ class PrefixTuning(LearnedStage):
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
         return None
 
-    @property
-    def room(self) -> int:
-        return self.settings.prompt_length or 1
-
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         if self.parts(model):
             return model

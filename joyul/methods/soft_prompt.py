@@ -23,10 +23,6 @@ class SoftPrompt(LearnedStage):
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
         return None
 
-    @property
-    def room(self) -> int:
-        return self.settings.prompt_length or 1
-
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         if self.parts(model):
             return model

@@ -191,7 +191,7 @@ class SoftPrompt(InPlace):
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
         return None if architecture == "encoder" else "this small one knows encoders only"
 
-    def insert(self, model: nn.Module) -> nn.Module:
+    def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         return Prompted(model, torch.randn(self.count, width(model)) * 0.02)
 
     def moves(self, model: nn.Module) -> Sequence[ParameterGroup]:
