@@ -11,10 +11,11 @@ import transformers
 from transformers import PreTrainedModel
 
 from joyul.bases.facts import Shape, Work, cost
+from joyul.bases.hosted import SETTINGS
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, open_base
+from joyul.bases.source import find
 from joyul.compare.nouns import Draw, Entry
 from joyul.contracts import Example
-from joyul.endpoint.address import is_hosted
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device
 from joyul.engine.kernels import rates
@@ -64,10 +65,12 @@ def recipe_of(recipe: Recipe, entry: Entry, draw: Draw, seed: int, folder: Path)
     """The recipe of one run. Templates go where they have a place: around the label first, around the text after."""
     mine = recipe.with_method(entry.method)
     stages = chains.names(entry.method)
-    prompted = stages[0] == "prompt" and not is_hosted(entry.base)
+    prompted = stages[0] == "prompt" and not find(entry.base).hosted
     slot = "label" if prompted or recipe.run.form == "similarity" else "text"
     fitting = tuple(template for template in recipe.run.template or () if slot in slots(template))
     usable = fitting if "prompt" in stages or len(fitting) == 1 else ()
+    if not find(entry.base).hosted:
+        mine.updated(**dict.fromkeys(SETTINGS))
     mine.updated(base=entry.base, out=str(folder), template=usable or None, seed=seed, shots=draw.size)
     return mine
 

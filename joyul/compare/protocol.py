@@ -197,7 +197,8 @@ def _run(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds:
     if len(setup.draws) > 1 or seeds > 1:
         folder = folder / (draw.name + (f"-seed-{number + 1}" if seeds > 1 else ""))
     if entry.baseline:
-        recipe = Recipe(setup.recipe.run.model_copy(update={"base": entry.base, "seed": seed}), [], setup.recipe.origins)
+        plain = {"base": entry.base, "seed": seed, "template": None}  # a baseline reads the text as it stands
+        recipe = Recipe(setup.recipe.run.model_copy(update=plain), [], setup.recipe.origins)
     else:
         setup.notes.say("comparing", method=f"{entry.name}, {folder.name}" if folder.name != entry.folder else entry.name)
         recipe = plan.recipe_of(setup.recipe, entry, draw, seed, folder)

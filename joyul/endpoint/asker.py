@@ -130,7 +130,8 @@ class Asker:
                 key, found = done.get()
                 if isinstance(found, Exception):
                     raise found
-                failures = failures + 1 if isinstance(found, Failure) else 0
+                broken = isinstance(found, Failure) and not found.rejected  # a row too long is its own fault
+                failures = failures + 1 if broken else 0
                 if isinstance(found, Failure) and failures >= FAILURES:
                     raise RunError("endpoint_failing", host=self.address.host, count=failures, reason=found.reason)
                 self._count(found)

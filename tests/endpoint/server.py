@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked, text = json.dumps(request, sort_keys=True, ensure_ascii=False), request["messages"][-1]["content"]
         with served.lock:
             served.requests.append(request)
-            served.headers.append(dict(self.headers))
+            served.headers.append({name.lower(): value for name, value in self.headers.items()})
             served.times.append(time.monotonic())
             served.tries[asked] += 1
             number = served.tries[asked]

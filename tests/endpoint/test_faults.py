@@ -131,6 +131,13 @@ def test_a_server_that_stays_broken_is_not_asked_for_every_row(served: Served, m
     assert len(served.tries) < len(TEXTS)
 
 
+def test_rows_that_are_too_long_do_not_stop_the_others(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asker, "FAILURES", 3)
+    served.fault = lambda number, text: LASTING["a row too long"][0] if "bad" in text else None
+    found = answers(hosted(served), form())
+    assert [one.value for one in found] == ["yes", None] * 6
+
+
 def test_a_quota_that_is_used_up_stops_at_once_and_keeps_what_was_answered(served: Served) -> None:
     body = json.dumps({"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}).encode()
     served.fault = lambda number, text: (429, {}, body) if "take 4" in text else None
@@ -244,9 +251,14 @@ def test_keys_come_from_the_environment_and_go_nowhere_else(served: Served, monk
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     with pytest.raises(UsageError, match="refuses the key"):
         answers(hosted(served), form())
-    assert all("Authorization" not in headers for headers in served.headers), "OpenAI's key is not for other hosts"
+    assert not served.headers, "the list of models was refused, and no row was sent"
+    served.key = None
+    answers(hosted(served), form(), TEXTS[:1])
+    assert [headers.get("authorization") for headers in served.headers] == [None], "OpenAI's key is not for other hosts"
+    served.key = "sk-secret"
     monkeypatch.setenv("OPENAI_BASE_URL", served.url)
     answers(hosted(served), form())
+    assert served.headers[-1]["authorization"] == "Bearer sk-secret"
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.setenv("JOYUL_API_KEY", "sk-secret")
     answers(model := hosted(served), form(template="Review: {text}"))

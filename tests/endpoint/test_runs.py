@@ -167,6 +167,19 @@ def test_compare_takes_it_beside_what_needs_no_weights(told: Served, few: str, t
     assert "no weights here" in failed["error"]
 
 
+def test_compare_takes_it_beside_a_base_of_this_machine(told: Served, few: str, base: str, tmp_path: Path) -> None:
+    further = {"methods": "prompt", "template": ["It was {label}.", "Review: {text}"], "valid": "0.25", "test": "none"}
+    found = joyul.compare(few, base=f"{base},{BASE}", base_url=told.url, out=str(tmp_path / "compared"), **further)
+    lines = {(line["method"], line["base"]): line for line in found.record["methods"]}
+    assert lines["prompt", BASE]["error"] is None and lines["prompt", base]["error"] is None, lines
+    assert lines["frozen", base]["error"] is None
+
+
+def test_what_chooses_nothing_is_not_asked(told: Served, few: str, tmp_path: Path) -> None:
+    run = joyul.train(few, **settings(told, tmp_path, valid="0.25", test="0.25"))
+    assert run.metrics["endpoint"]["requests"] - 1 == run.metrics["rows"]["valid"] + run.metrics["rows"]["test"]
+
+
 KILLED = """
 import sys
 from joyul.endpoint.address import address
