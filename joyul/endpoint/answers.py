@@ -15,7 +15,7 @@ from typing import Any
 
 from joyul.endpoint.address import Address
 from joyul.endpoint.reply import Reply, parse
-from joyul.files import user_cache, write_json
+from joyul.files import user_cache, write_text
 
 FOLDER = "answers"
 
@@ -41,7 +41,8 @@ class Answers:
 
     def put(self, key: str, essential: Mapping[str, Any]) -> None:
         """Keep an answer. Raises RunError where the disk refuses."""
-        write_json(self._file(key), {"url": self._address.url, "model": self._address.model, **essential})
+        kept = {"url": self._address.url, "model": self._address.model, **essential}
+        write_text(self._file(key), json.dumps(kept, ensure_ascii=False) + "\n")  # -Infinity is a logarithm some give
 
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+ROUNDED = 0.1  # logarithms of probabilities are at most 0, but for what rounding adds
 FILTERED = "content_filter"
 
 
@@ -73,8 +73,8 @@ def parse(essential: Mapping[str, Any]) -> Reply:
 def _token(found: Mapping[str, Any]) -> Token:
     others = tuple((_spelled(other), float(other["logprob"])) for other in found.get("top_logprobs") or ())
     logprob = float(found["logprob"])
-    if math.isnan(logprob) or any(math.isnan(value) for _, value in others):
-        raise ValueError("a probability that is no number")
+    if not all(value <= ROUNDED for value in (logprob, *(value for _, value in others))):  # no number is not either
+        raise ValueError("no logarithm of a probability")
     return Token(_spelled(found), logprob, others)
 
 

@@ -126,9 +126,14 @@ class Instruct:
 
     @cached_property
     def _opening(self) -> str:
-        """The instruction, which always ends with the labels."""
-        told = f"{self.instruction}\n{self._said[1]}" if self.instruction else self._said[0]
-        return self._listed(told)
+        return self._listed(self._told)
+
+    @cached_property
+    def _told(self) -> str:
+        """The instruction with the labels' place in it: behind the user's own words, where these have none."""
+        if LABELS in self.instruction:
+            return self.instruction
+        return f"{self.instruction}\n{self._said[1]}" if self.instruction else self._said[0]
 
     def _listed(self, sentence: str) -> str:
         return sentence.replace(LABELS, "\n".join(f"- {word}" for word in self.words))
@@ -188,8 +193,7 @@ class Instruct:
     def spec(self) -> dict[str, Any]:
         shown = {"demonstrations": [dict(one) for one in self.demonstrations]} if self.demonstrations else {}
         used = {label: list(self.words_of.get(label) or (label,)) for label in self.setting.task.labels}
-        asked = {"instruction": self.instruction} if self.instruction else {}
-        return {"template": self.template, **asked, "words": used, **shown, "way": self.way}
+        return {"template": self.template, "instruction": self._told, "words": used, **shown, "way": self.way}
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:

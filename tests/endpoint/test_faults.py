@@ -268,6 +268,15 @@ def test_keys_come_from_the_environment_and_go_nowhere_else(served: Served, monk
     assert "good film" not in written, "what was asked is not kept"
 
 
+def test_a_token_without_any_probability_is_kept_like_others(served: Served) -> None:
+    tokens = b'{"token": "yes", "logprob": -0.1, "top_logprobs": [{"token": "no", "logprob": -Infinity}]}'
+    body = b'{"choices": [{"message": {"content": "yes"}, "logprobs": {"content": [' + tokens + b"]}}]}"
+    served.fault = lambda number, text: (200, {}, body)
+    assert [one.score for one in answers(hosted(served), form(), TEXTS[:2])] == [1.0, 1.0]
+    served.fault = lambda number, text: (500, {}, ERROR)
+    assert [one.score for one in answers(hosted(served), form(), TEXTS[:2])] == [1.0, 1.0], "from the cache"
+
+
 def test_attempts_are_few(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "ATTEMPTS", 3)
     served.fault = lambda number, text: (500, {}, ERROR) if text == TEXTS[0] else None

@@ -87,6 +87,7 @@ def test_words_of_labels_instruction_and_demonstrations(told: Served, tmp_path: 
     run = joyul.train(labels="0,1", label_words="0=bad|awful,1=good", instruction="Judge the film.", **settings(told, tmp_path))
     told.say = lambda text, label: "Awful!" if label == "bad" else label
     file = run.folder / "prompt.yaml"
+    assert "instruction: |-\n  Judge the film.\n  Answer with one of these labels alone, exactly as it is written here:\n  {labels}" in file.read_text()
     shown = "demonstrations:\n- text: so fine\n  label: '1'\n- text: a dull plot\n  label: '0'\n"
     file.write_text(file.read_text() + shown)
     assert [one.value for one in load(run.folder).predict(["a good film", "a dull plot"])] == ["1", "0"]
