@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from joyul.contracts import Form, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import accelerator, device
 from joyul.engine.finite import require_finite
+from joyul.engine.lanes import Lanes
 from joyul.errors import RunError
 
+Gradient = Sequence[Tensor | None]  # one a parameter
 SIGNS = ("DefaultCPUAllocator", "bad_alloc", "not enough memory", "could not create a memory object")  # of a full memory
 
 
@@ -41,16 +44,31 @@ class Pieces:
 
 
 def accumulate(
-    model: nn.Module, form: Form, rows: Sequence[Row], pieces: Pieces, precision: str = "fp32", label_smoothing: float = 0.0
-) -> float:
+    model: nn.Module, form: Form, rows: Sequence[Row], pieces: Pieces, precision: str = "fp32", label_smoothing: float = 0.0,
+    lanes: Lanes | None = None, reseed: Callable[[int], None] = lambda lane: None,
+) -> float:  # fmt: skip
     """Leave the gradient of the mean loss over `rows` in the parameters; the loss as a number.
 
-    Out of memory, the update starts again in smaller pieces (a backward pass that broke off has added part of its gradient): the
-    sum stays that of the same rows. Raises NonFiniteLoss naming the rows, RunError when a single row does not fit.
+    `reseed(lane)` starts the random numbers of a lane. Out of memory, the update starts again in smaller pieces (a backward pass
+    that broke off has added part of its gradient): the sum stays that of the same rows. Raises NonFiniteLoss naming the rows,
+    RunError when a single row does not fit.
     """
+    total = sum(row.weight * row.units for row in rows)
+    dealt = lanes.deal(rows) if lanes else [list(rows)]
+
+    def loss_of(piece: Sequence[Row]) -> Tensor:
+        with torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
+            losses = form.losses(model, form.collate(piece), label_smoothing)
+        weights = torch.tensor([row.weight for row in piece], device=losses.device)
+        require_finite(losses, piece)
+        return (losses.float() * weights).sum() / total
+
     while True:
         try:
-            return _summed(model, form, rows, pieces, precision, label_smoothing)
+            if lanes is None or len(dealt) == 1:
+                reseed(0)
+                return _here(loss_of, pieces.of(rows))
+            return _apart(loss_of, [pieces.of(part) for part in dealt], model, lanes, reseed)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -60,22 +78,49 @@ def accumulate(
             torch.cuda.empty_cache()
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory was full."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
-
-
-def _summed(
-    model: nn.Module, form: Form, rows: Sequence[Row], pieces: Pieces, precision: str, label_smoothing: float
-) -> float:
-    total = sum(row.weight * row.units for row in rows)
+def _here(loss_of: Callable[[Sequence[Row]], Tensor], pieces: Sequence[Sequence[Row]]) -> float:
     summed = 0.0
-    for piece in pieces.of(rows):
-        with torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
-            losses = form.losses(model, form.collate(piece), label_smoothing)
-        weights = torch.tensor([row.weight for row in piece], device=losses.device)
-        require_finite(losses, piece)
-        loss = (losses.float() * weights).sum() / total
+    for piece in pieces:
+        loss = loss_of(piece)
         accelerator().backward(loss)
         summed += loss.item()
     return summed
+
+
+def _apart(
+    loss_of: Callable[[Sequence[Row]], Tensor], dealt: Sequence[Sequence[Sequence[Row]]], model: nn.Module, lanes: Lanes,
+    reseed: Callable[[int], None],
+) -> float:  # fmt: skip
+    """The same, the pieces of every lane in a thread of its own; gradients are added in the order of the lanes."""
+    moving = [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+    def lane(number: int) -> tuple[float, Gradient]:
+        reseed(number)
+        summed = 0.0
+        found: Gradient = [None] * len(moving)
+        for piece in dealt[number]:
+            loss = loss_of(piece)
+            found = _added(found, torch.autograd.grad(loss, moving, allow_unused=True))
+            summed += loss.item()
+        return summed, found
+
+    done = lanes.each([partial(lane, number) for number in range(len(dealt))])
+    whole: Gradient = [None] * len(moving)
+    for _, gradient in done:
+        whole = _added(whole, gradient)
+    for parameter, found in zip(moving, whole, strict=True):
+        parameter.grad = found
+    return sum(loss for loss, _ in done)
+
+
+def _added(first: Gradient, second: Gradient) -> Gradient:
+    """The sum of two gradients, in the memory of the first; None where both are."""
+    both = [(one, other) for one, other in zip(first, second, strict=True) if one is not None and other is not None]
+    if both:
+        torch._foreach_add_([one for one, _ in both], [other for _, other in both])
+    return [other if one is None else one for one, other in zip(first, second, strict=True)]
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory was full."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)

@@ -1,13 +1,13 @@
-"""Attention over rows that travel without padding: the only place where padding is computed.
+"""Attention over rows that travel without padding (`engine.layout`): the only place where padding is computed.
 
-Between layers the tokens of all rows stand one after the other in one line (`Layout`). Here they are put into blocks of rows of
-similar length, attended to with the mask that the model made, and put back into the line. On a CPU the products are written out:
-for short rows torch's fused kernel takes several times as long (LOG.md).
+Blocks of rows of similar length are attended to with the mask that the model made. On a CPU the products are written out, and
+their gradient with them: for short rows torch's fused kernel takes several times as long, and one function instead of some
+twenty operations leaves less to remember and to copy (LOG.md).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,136 +18,11 @@ from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from joyul.engine.dropout import MASKS
+from joyul.engine.layout import Block, Current, Layout
 from joyul.engine.prefixes import prefix, prefix_attention
 
 NAME = "joyul_rows"
-STRETCH = 2.5  # a block ends before a row more than this many times as long as its first
-# Sizes are rounded up to multiples of these: for every new shape the processor's library compiles, and keeps, another kernel.
-LINE_STEP, LENGTH_STEP, ROWS_STEP = 32, 8, 4
 UNKNOWN_TERMS = ("softcap", "position_bias", "s_aux", "head_mask")  # terms of attention that are not written out here
-
-
-class _Spread(torch.autograd.Function):
-    """(tokens, ...) to (slots, ...): token i goes to slot `index[i]`, the other slots are zero."""
-
-    @staticmethod
-    def forward(ctx: Any, line: Tensor, index: Tensor, slots: int) -> Tensor:
-        ctx.save_for_backward(index)
-        return line.new_zeros(slots, *line.shape[1:]).index_copy_(0, index, line)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return grads[0].index_select(0, ctx.saved_tensors[0]), None, None
-
-
-class _Gather(torch.autograd.Function):
-    """The inverse: (slots, ...) to (size, ...), tokens first, zero behind them."""
-
-    @staticmethod
-    def forward(ctx: Any, padded: Tensor, index: Tensor, size: int) -> Tensor:
-        ctx.save_for_backward(index)
-        ctx.slots = padded.shape[0]
-        if size == len(index):
-            return padded.index_select(0, index)
-        line = padded.new_empty(size, *padded.shape[1:])
-        torch.index_select(padded, 0, index, out=line[: len(index)])
-        line[len(index) :] = 0
-        return line
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        index, grad = ctx.saved_tensors[0], grads[0]
-        return grad.new_zeros(ctx.slots, *grad.shape[1:]).index_copy_(0, index, grad[: len(index)]), None, None
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rows `first` to `last` (exclusive) as a rectangle of `rows` x `length`; their tokens are `start` to `stop` of the line."""
-
-    first: int
-    last: int
-    length: int
-    start: int
-    stop: int
-    index: Tensor  # of each token: its slot in the rectangle
-
-    @property
-    def rows(self) -> int:
-        """Rows of the rectangle, the few that fill it up included."""
-        return -(-(self.last - self.first) // ROWS_STEP) * ROWS_STEP
-
-
-@dataclass
-class Layout:
-    """Where the real tokens of a padded batch stand. `index`: of each token of the line, its slot in (rows * length)."""
-
-    rows: int
-    length: int
-    index: Tensor
-    blocks: list[Block]
-    _made: dict[tuple[int, int], tuple[object, Any]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, mask: Tensor) -> Layout:
-        """From an attention mask of shape (rows, length)."""
-        real = mask.bool()
-        lengths = real.sum(dim=1).tolist()
-        index = real.flatten().nonzero().squeeze(1)
-        padded_right = bool((real[:, 1:] <= real[:, :-1]).all())
-        return cls(real.shape[0], real.shape[1], index, _blocks(lengths, real.shape[1], index, padded_right))
-
-    @property
-    def tokens(self) -> int:
-        """Real tokens in all."""
-        return int(self.index.numel())
-
-    @property
-    def size(self) -> int:
-        """Tokens of the line, the few that fill it up included."""
-        return -(-self.tokens // LINE_STEP) * LINE_STEP
-
-    def line(self, padded: Tensor) -> Tensor:
-        """(rows, length, ...) to (1, size, ...)."""
-        slots = padded.reshape(self.rows * self.length, *padded.shape[2:])
-        return _Gather.apply(slots, self.index, self.size).unsqueeze(0)  # type: ignore[no-untyped-call, no-any-return]
-
-    def filled(self, tokens: Tensor) -> Tensor:
-        """(tokens, ...) to (1, size, ...)."""
-        return torch.cat([tokens, tokens.new_zeros(self.size - self.tokens, *tokens.shape[1:])]).unsqueeze(0)
-
-    def padded(self, line: Tensor) -> Tensor:
-        """(1, size, ...) to (rows, length, ...), zero where there is no token."""
-        slots = _Spread.apply(line[0, : self.tokens], self.index, self.rows * self.length)  # type: ignore[no-untyped-call]
-        return slots.view(self.rows, self.length, *line.shape[2:])  # type: ignore[no-any-return]
-
-    def once(self, source: object, key: int, make: Any) -> Any:
-        """What `make` gives for `source`, made for the first layer that asks and kept for the others."""
-        if (id(source), key) not in self._made:
-            self._made[id(source), key] = (source, make())  # the source is kept, so that its id stays its own
-        return self._made[id(source), key][1]
-
-
-def _blocks(lengths: list[int], longest: int, index: Tensor, padded_right: bool) -> list[Block]:
-    """Consecutive rows of similar length; all rows at full length where padding is not on the right."""
-    if not padded_right:
-        return [Block(0, len(lengths), longest, 0, int(index.numel()), index)]
-    blocks, first, start = [], 0, 0
-    for row in range(1, len(lengths) + 1):
-        if row < len(lengths) and lengths[row] <= STRETCH * lengths[first] and lengths[first] <= STRETCH * lengths[row]:
-            continue
-        stop, length = start + sum(lengths[first:row]), min(longest, -(-max(lengths[first:row]) // LENGTH_STEP) * LENGTH_STEP)
-        slots = index[start:stop]
-        inside = (slots // longest - first) * length + slots % longest
-        blocks.append(Block(first, row, length, start, stop, inside))
-        first, start = row, stop
-    return blocks
-
-
-class Current:
-    """The layout of the forward pass that runs now, and whose it is; None outside of one."""
-
-    layout: Layout | None = None
-    owner: nn.Module | None = None  # the model whose layers see no padding
 
 
 def rows_attention(
@@ -163,24 +38,25 @@ def rows_attention(
         return prefix_attention(module, query, key, value, attention_mask, dropout, scaling, **options)
     if any(options.get(name) is not None for name in UNKNOWN_TERMS):
         raise NotImplementedError
-    groups = query.shape[1] // key.shape[1]
+    heads, groups = query.shape[1], query.shape[1] // key.shape[1]
     lines = [states[0].transpose(0, 1) for states in (query, repeat_kv(key, groups), repeat_kv(value, groups))]
     causal = bool(getattr(module, "is_causal", True)) if options.get("is_causal") is None else bool(options["is_causal"])
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    places = layout.once(None, heads, lambda: _places(layout, heads))
+    biases = layout.once(attention_mask, -2, lambda: [_bias(attention_mask, block, causal, query) for block in layout.blocks])
     before = [repeat_kv(part[None], groups) for part in prefix(module) or ()]
-    pieces = []
-    for number, block in enumerate(layout.blocks):
-        count = block.rows * block.length
-        parts = [_Spread.apply(line[block.start : block.stop], block.index, count) for line in lines]  # type: ignore[no-untyped-call]
-        shaped = [part.view(-1, block.length, *part.shape[1:]).transpose(1, 2) for part in parts]
-        mask = layout.once(attention_mask, number, lambda b=block: _bias(attention_mask, b, causal, query))
-        keys, values = shaped[1:]
-        if before:
-            keys, values = (_behind(part, states) for part, states in zip(before, shaped[1:], strict=True))
-            mask = None if mask is None else functional.pad(mask, (before[0].shape[2], 0))
-        answer = _attend(shaped[0], keys, values, mask, dropout, scale).transpose(1, 2)
-        pieces.append(_Gather.apply(answer.reshape(count, *answer.shape[2:]), block.index, len(block.index)))  # type: ignore[no-untyped-call]
-    return layout.filled(torch.cat(pieces)), None
+    if before or query.device.type != "cpu":
+        return _composed(lines, before, layout, places, biases, dropout, scale).unsqueeze(0), None
+    return _Written.apply(*lines, layout, places, biases, dropout, scale).unsqueeze(0), None  # type: ignore[no-untyped-call]
+
+
+Places = tuple[list[Tensor], list[Tensor]]
+
+
+def _places(layout: Layout, heads: int) -> Places:
+    """Of every block: where its slots are read from the line, and where its tokens are in it."""
+    filler = layout.size - 1
+    return [block.sources(heads, filler) for block in layout.blocks], [block.slots(heads) for block in layout.blocks]
 
 
 def _behind(part: Tensor, states: Tensor) -> Tensor:
@@ -204,6 +80,87 @@ def _bias(mask: Tensor | None, block: Block, causal: bool, like: Tensor) -> Tens
     else:
         bias = torch.zeros(readable.shape, dtype=kind, device=like.device).masked_fill_(~readable, torch.finfo(kind).min)
     return bias if bias.ndim < 4 else functional.pad(bias, (0, 0, 0, 0, 0, 0, 0, block.rows - bias.shape[0]))
+
+
+class _Written(torch.autograd.Function):
+    """softmax(query key' * scale + bias) value in every block; query, key, value and the answer of shape (size, heads, width).
+
+    The bf16 scores of autocast are weighed in fp32, as by torch.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, layout: Layout, places: Places, biases: Sequence[Tensor | None],
+        dropout: float, scale: float,
+    ) -> Tensor:  # fmt: skip
+        ctx.layout, ctx.slots, ctx.scale, ctx.kinds = layout, places[1], scale, [line.dtype for line in (query, key, value)]
+        kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else query.dtype
+        lines = [line.reshape(-1, line.shape[-1]).to(kind) for line in (query, key, value)]
+        answer = torch.empty_like(lines[2])
+        saved: list[Tensor | None] = []
+        for block, sources, slots, bias in zip(layout.blocks, *places, biases, strict=True):
+            parts = [line.index_select(0, sources).view(-1, block.length, line.shape[-1]) for line in lines]
+            shares = _shares(parts[0], parts[1], bias, block.rows, scale)
+            kept, more = MASKS.kept(shares.shape, dropout) if dropout else (None, 1.0)
+            used = (shares if kept is None else (shares * kept).mul_(more)).to(kind)
+            _tokens(torch.bmm(used, parts[2]), slots, block, answer)
+            saved += [*parts, shares, used, kept]
+            ctx.more = more
+        answer[layout.tokens * query.shape[1] :] = 0
+        ctx.save_for_backward(*saved)
+        return answer.view(query.shape[0], query.shape[1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        grad, layout = grads[0], ctx.layout
+        flat = grad.reshape(-1, grad.shape[-1])
+        made = [torch.empty_like(flat) for _ in range(3)]
+        for number, (block, slots) in enumerate(zip(layout.blocks, ctx.slots, strict=True)):
+            query, key, value, shares, used, kept = ctx.saved_tensors[6 * number : 6 * number + 6]
+            heads = grad.shape[1]
+            inward = flat.new_zeros(query.shape[0] * block.length, flat.shape[1])
+            inward = inward.index_copy_(0, slots, flat[block.start * heads : block.stop * heads]).view_as(value)
+            weighed = torch.bmm(inward, value.transpose(1, 2)).to(shares.dtype)
+            weighed = weighed if kept is None else weighed.mul_(kept).mul_(ctx.more)
+            scores = torch._softmax_backward_data(weighed, shares, -1, shares.dtype).mul_(ctx.scale).to(query.dtype)
+            found = torch.bmm(scores, key), torch.bmm(scores.transpose(1, 2), query), torch.bmm(used.transpose(1, 2), inward)
+            for states, target in zip(found, made, strict=True):
+                _tokens(states, slots, block, target)
+        for target in made:
+            target[layout.tokens * grad.shape[1] :] = 0
+        return (*(target.view_as(grad).to(kind) for target, kind in zip(made, ctx.kinds, strict=True)), *[None] * 5)
+
+
+def _shares(query: Tensor, key: Tensor, bias: Tensor | None, rows: int, scale: float) -> Tensor:
+    """What each token reads of each other: shape (rows * heads, length, length), fp32 where the states are bf16."""
+    scores = torch.bmm(query, key.transpose(1, 2))
+    wide = (scores.float() if scores.dtype == torch.bfloat16 else scores).mul_(scale)
+    if bias is not None:
+        wide.view(rows, -1, *wide.shape[1:]).add_(bias)
+    return torch.softmax(wide, dim=-1)
+
+
+def _tokens(states: Tensor, slots: Tensor, block: Block, line: Tensor) -> None:
+    """Write the states of a block, (rows * heads, length, width), to where its tokens are in the line (tokens * heads, width)."""
+    heads = len(slots) // (block.stop - block.start)
+    torch.index_select(states.view(-1, states.shape[-1]), 0, slots, out=line[block.start * heads : block.stop * heads])
+
+
+def _composed(
+    lines: Sequence[Tensor], before: Sequence[Tensor], layout: Layout, places: Places, biases: Sequence[Tensor | None],
+    dropout: float, scale: float,
+) -> Tensor:  # fmt: skip
+    """The same of torch's own operations: for accelerators, and behind learned keys and values (`before`)."""
+    heads, answers = lines[0].shape[1], []
+    for block, sources, slots, bias in zip(layout.blocks, *places, biases, strict=True):
+        shape = block.rows, heads, block.length, -1
+        query, key, value = (line.reshape(-1, line.shape[-1]).index_select(0, sources).view(shape) for line in lines)
+        if before:
+            key, value = (_behind(part, states) for part, states in zip(before, (key, value), strict=True))
+        wide = bias if bias is None or not before else functional.pad(bias, (before[0].shape[2], 0))
+        found = _attend(query, key, value, wide, dropout, scale)
+        answers.append(found.reshape(-1, found.shape[-1]).index_select(0, slots))
+    return layout.filled(torch.cat(answers).view(layout.tokens, heads, -1))[0]
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float, scale: float) -> Tensor:

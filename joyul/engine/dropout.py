@@ -6,6 +6,7 @@ a function of the seed given to `reseed` and of the order of the calls, and the 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 LEVELS = 1 << 16  # probabilities are rounded to multiples of 1/65536; the scale is that of the rounded one
 
 
-class Masks:
-    """A stream of dropout masks."""
+class Masks(threading.local):
+    """A stream of dropout masks; every thread has its own."""
 
     def __init__(self, seed: int = 0) -> None:
         self.reseed(seed)
@@ -26,21 +27,27 @@ class Masks:
         """Start the stream that belongs to `seed`."""
         self._bits = np.random.SFC64(seed)
 
+    def kept(self, shape: torch.Size, share: float) -> tuple[Tensor, float]:
+        """Which elements stay, about `share` of them not; and what they are multiplied with, so that the mean stays."""
+        level, count = round(share * LEVELS), shape.numel()
+        words = self._bits.random_raw(-(-count // 4))
+        bits = torch.from_numpy(words.view(np.int16)[:count]).view(shape)
+        return bits >= level - LEVELS // 2, LEVELS / (LEVELS - level)
+
     def drop(self, states: Tensor, share: float) -> Tensor:
-        """`states` with about `share` of its elements at zero and the others scaled, so that the mean stays."""
-        level = round(share * LEVELS)
-        words = self._bits.random_raw(-(-states.numel() // 4))
-        bits = torch.from_numpy(words.view(np.int16)[: states.numel()]).view(states.shape)
-        kept = (bits >= level - LEVELS // 2).to(states.dtype)
-        return states * kept.mul_(LEVELS / (LEVELS - level))
+        """`states` with about `share` of its elements at zero."""
+        kept, scale = self.kept(states.shape, share)
+        return states * kept.to(states.dtype).mul_(scale)
 
 
 MASKS = Masks()
 
 
-def reseed(seed: int) -> None:
-    """Start every stream of random numbers of a training step: ours and torch's."""
+def reseed(seed: int, lane: int = 0) -> None:
+    """Start every stream of random numbers of a training step: this thread's own, and in the first lane torch's."""
     MASKS.reseed(seed)
+    if lane:
+        return
     torch.default_generator.manual_seed(seed)  # torch.manual_seed also writes down the call stack: half a millisecond
     if torch.cuda.is_available():
         torch.cuda.manual_seed_all(seed)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -20,6 +22,8 @@ from joyul.engine.device import memory
 from joyul.engine.dropout import quick_dropout, reseed
 from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.freeze import move_only, training_mode
+from joyul.engine.lanes import Lanes, lanes
+from joyul.engine.linears import Copies, low_linears
 from joyul.engine.optimise import Shape, at_rate, optimizer, scheduler
 from joyul.engine.unpad import unpadded
 from joyul.errors import listing
@@ -74,8 +78,7 @@ def train(
     if course.pending is not None and evaluate is not None:
         yield replace(course.evaluated(evaluate), seconds=time.perf_counter() - ended)
         ended = time.perf_counter()
-    with unpadded(model, form.collate(mixed(rows)).inputs) as lean, quick_dropout(model):
-        pieces = Pieces(plan.micro_batch, padded=not lean)
+    with _quick(model, form, rows, plan) as means:
         training_mode(model)
         schedule = _schedule(rows, plan, course.done)
         while course.done < pace.total:
@@ -84,7 +87,7 @@ def train(
             opened = _open(model, at(groups, course.done, pace.total), opened)
             if not model.training:  # it was evaluated in between
                 training_mode(model)
-            step = _update(model, form, chosen, groups, plan, pieces, pace, course.done)
+            step = _update(model, form, chosen, groups, plan, means, pace, course.done)
             course.done += 1
             step = replace(step, epoch=course.done / per_epoch(len(rows), plan.batch_size), adjusted=adjusted)
             if evaluate is not None and (closes_epoch or course.done == pace.total):
@@ -93,6 +96,36 @@ def train(
             now = time.perf_counter()
             yield replace(step, seconds=now - ended)
             ended = now
+
+
+@dataclass(frozen=True)
+class _Means:
+    """How an update is computed: how its rows are cut, on which cores, with which copies of the weights."""
+
+    pieces: Pieces
+    lanes: Lanes
+    copies: Copies
+
+
+@contextmanager
+def _quick(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> Iterator[_Means]:
+    """While open, everything is in place that makes updates quick."""
+    with (
+        unpadded(model, form.collate(mixed(rows)).inputs) as lean, quick_dropout(model),
+        low_linears(model, plan.precision) as copies, lanes(model, form, rows) as apart, _few_collections(),
+    ):  # fmt: skip
+        yield _Means(Pieces(plan.micro_batch, padded=not lean), apart, copies)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """While open, the garbage collector leaves alone what is there already, instead of looking through it again and again."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Pace:
@@ -127,15 +160,18 @@ def _open(model: nn.Module, groups: Sequence[ParameterGroup], before: list[str])
 
 
 def _update(
-    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, pieces: Pieces,
+    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, means: _Means,
     pace: _Pace, done: int,
 ) -> Step:  # fmt: skip
     """One update on `rows`, behind `done` others; its gradient norm is the length before clipping."""
-    reseed(_dropout_seed(plan, done))
-    loss = accumulate(model, form, rows, pieces, plan.precision, plan.label_smoothing)
+    def begin(lane: int) -> None:
+        reseed(_dropout_seed(plan, done, lane), lane)
+
+    loss = accumulate(model, form, rows, means.pieces, plan.precision, plan.label_smoothing, means.lanes, begin)
     norm = _clip([parameter for group in groups for parameter in group.parameters.values()], plan.clip, rows)
     rate = float(pace.rates.get_last_lr()[0])
     pace.adam.step()
+    means.copies.forget()
     pace.rates.step()
     pace.adam.zero_grad(set_to_none=True)
     return Step(
@@ -154,9 +190,9 @@ def _schedule(rows: Sequence[Row], plan: Plan, done: int = 0) -> Iterator[tuple[
             yield [rows[index] for index in indices], done % each == 0
 
 
-def _dropout_seed(plan: Plan, done: int) -> int:
-    """Dropout is a function of (seed, stage, update) alone, so that no generator state has to be kept to go on."""
-    return int(np.random.SeedSequence((plan.seed, plan.stage, done)).generate_state(1)[0])
+def _dropout_seed(plan: Plan, done: int, lane: int) -> int:
+    """Dropout is a function of (seed, stage, update, lane) alone, so that no generator state has to be kept to go on."""
+    return int(np.random.SeedSequence((plan.seed, plan.stage, done, lane)).generate_state(1)[0])
 
 
 def _clip(parameters: Sequence[nn.Parameter], longest: float, rows: Sequence[Row]) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,9 +23,9 @@ from torch import Tensor, nn
 
 from joyul.bases.anatomy import depths, inner, layer_list, width
 from joyul.contracts import Batch, Form, ParameterGroup, Row
-from joyul.engine.attention import Current
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
+from joyul.engine.layout import Current
 from joyul.engine.placement import placement
 from joyul.engine.store import Store
 from joyul.engine.unpad import outputs, owner_of, unpadded
@@ -33,7 +34,6 @@ from joyul.notes import Notes
 
 TOLERANCE = 1e-5  # of the largest output, fp32
 DISK_SHARE = 0.5  # of what is free
-
 
 Read = Literal["all", "first", "last"]
 TOKENS: dict[Read, slice] = {"all": slice(None), "first": slice(1), "last": slice(-1, None)}
@@ -53,6 +53,13 @@ class Stores:
         return self.kept[key]
 
 
+class _Pass(threading.local):
+    """The pass that runs now, of each thread its own: the batch collated last, and whether the pass is over it."""
+
+    batch: Batch | None = None
+    spliced = False
+
+
 class _Captured(Exception):
     def __init__(self, states: Tensor) -> None:
         self.states = states
@@ -69,8 +76,8 @@ class Spliced:
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """As the Form itself."""
-        self._trunk.batch = self._form.collate(rows)
-        return self._trunk.batch
+        batch = self._trunk.now.batch = self._form.collate(rows)
+        return batch
 
 
 class Trunk:
@@ -82,8 +89,7 @@ class Trunk:
         self.owner = owner_of(self.base, self.layers)
         self.height = height
         self.stores: dict[str, Store] = {}  # where the states of a row are, by its id
-        self.batch: Batch | None = None
-        self._on = False
+        self.now = _Pass()
         self._returned = 0  # how many values a layer returns as a tuple; 0: the states alone
 
     @contextmanager
@@ -106,16 +112,16 @@ class Trunk:
     def _begin(self, owner: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """A pass is spliced when it is over the collated batch itself (label prompts, for one, are not)."""
         given = kwargs.get("input_ids", args[0] if args else None)
-        batch = self.batch
+        batch = self.now.batch
         mine = batch is not None and given is batch.inputs.get("input_ids")
-        self._on = batch is not None and mine and all(row.id in self.stores for row in batch.rows)
+        self.now.spliced = batch is not None and mine and all(row.id in self.stores for row in batch.rows)
 
     def _passing(self, layer: nn.Module, number: int):  # type: ignore[no-untyped-def]
         plain = layer.forward
         last = number == len(self.layers) - 1
 
         def forward(*args: Any, **kwargs: Any) -> Any:
-            if not self._on:
+            if not self.now.spliced:
                 return plain(*args, **kwargs)
             states = self._states() if last else (args[0] if args else kwargs["hidden_states"])
             return (states, *[None] * (self._returned - 1)) if self._returned else states
@@ -123,7 +129,7 @@ class Trunk:
         return forward
 
     def _put_in(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
-        if not self._on:
+        if not self.now.spliced:
             return None
         if args:
             return (self._states(), *args[1:]), kwargs
@@ -131,12 +137,13 @@ class Trunk:
 
     def _states(self) -> Tensor:
         """The stored states of the batch: one line where layers see no padding, else padded with zeros on the right."""
-        assert self.batch is not None
-        ids = [row.id for row in self.batch.rows]
+        assert self.now.batch is not None
+        rows = self.now.batch.rows
+        ids = [row.id for row in rows]
         line = self.stores[ids[0]].read(ids).to(device())
         if Current.layout is not None:
             return Current.layout.filled(line)
-        lengths = [row.length for row in self.batch.rows]
+        lengths = [row.length for row in rows]
         return nn.utils.rnn.pad_sequence(list(torch.split(line, lengths)), batch_first=True)
 
     def _note_returned(self, layer: nn.Module, args: tuple[Any, ...], output: Any) -> None:

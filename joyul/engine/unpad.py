@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from joyul.bases.anatomy import inner, layer_list
-from joyul.engine.attention import NAME, Current, Layout
+from joyul.engine.attention import NAME
+from joyul.engine.layout import Current, Layout
 from joyul.errors import BaseModelError
 
 TOLERANCE = 1e-4  # of the largest output: fp32 sums in another order

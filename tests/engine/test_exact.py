@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from joyul.bases.anatomy import depths, inner
 from joyul.bases.load import load_model, open_base
 from joyul.contracts import Example, ParameterGroup, Row, Setting
-from joyul.engine import attention, unpad
+from joyul.engine import attention, layout, unpad
 from joyul.engine.accumulate import Pieces, accumulate
 from joyul.engine.freeze import move_only
 from joyul.engine.trunk import Stores, frozen_layers, frozen_trunk
@@ -86,18 +86,18 @@ def test_layers_without_padding_give_the_same_gradients(case: Case) -> None:
     with unpadded(case.model, case.form.collate(case.rows[:4]).inputs) as lean:
         assert lean is (name_of(case) in UNPADDED)
         assert distance(plain, case.gradients(case.groups(0), case.rows)) < LOOSER.get(name_of(case), TOLERANCE)
-    assert attention.Current.layout is None
+    assert layout.Current.layout is None
     assert case.model.config._attn_implementation != attention.NAME
 
 
 def test_the_comparison_notices_a_broken_layout(bert: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """The positive control: rows that attend to their neighbours are found out, and the model is left alone."""
 
-    def one_block(lengths: list[int], longest: int, index: Tensor, padded_right: bool) -> list[attention.Block]:
+    def one_block(lengths: list[int], longest: int, index: Tensor, padded_right: bool) -> list[layout.Block]:
         count = int(index.numel())
-        return [attention.Block(0, 1, count, 0, count, torch.arange(count))]
+        return [layout.Block(0, 1, count, 0, count, torch.arange(count))]
 
-    monkeypatch.setattr(attention, "_blocks", one_block)
+    monkeypatch.setattr(layout, "_blocks", one_block)
     monkeypatch.setattr(attention, "_bias", lambda *arguments: None)
     with unpadded(bert.model, bert.form.collate(bert.rows[:4]).inputs) as lean:
         assert not lean
@@ -250,5 +250,5 @@ def test_the_answer_about_a_model_is_kept(bert: Case) -> None:
         assert lean
         with unpadded(bert.model) as again:  # inside, as evaluation does
             assert again
-        assert attention.Current.owner is not None
+        assert layout.Current.owner is not None
     assert unpad.FITS[inner(bert.model)] is True

@@ -172,7 +172,8 @@ class Spy:
         return getattr(self.form, name)
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        self.seen += [row.id for row in batch.rows]
+        if torch.is_grad_enabled():  # what is tried before training is no update
+            self.seen += [row.id for row in batch.rows]
         return self.form.losses(model, batch, label_smoothing)
 
 
