@@ -235,7 +235,7 @@ def _stages(
     first = len(before.steps) + 1
     for number, (item, method) in enumerate(zip(recipe.stages, methods, strict=True), start=1):
         if number < before.stage and before.checkpoint is not None:
-            pass_over(tuned, method, number, recipe.run.seed, before.checkpoint.record["chosen"][number - 1])
+            pass_over(tuned, method, item.settled, number, recipe.run.seed, before.checkpoint.record["chosen"][number - 1])
             saver.changed = saver.changed or bool(method.moves(tuned.model))
             continue
         here = before.checkpoint if number == before.stage else None

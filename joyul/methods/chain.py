@@ -44,7 +44,7 @@ class Tuned:
 
     `stages` are those so far, of the base's lineage too, but for what was folded into the weights; `moved`: whether the weights
     without what stages inserted differ from the base's. `chosen` holds, for each stage of this run, the index of the Form it
-    chose (None: it had no choice); `trainable` the sizes of all that moved, by name.
+    chose (None: it had no choice); `trainable` the sizes of all that moved, by name; `rates` the learning rate of each.
     """
 
     model: nn.Module
@@ -53,6 +53,7 @@ class Tuned:
     moved: bool = False
     chosen: list[int | None] = field(default_factory=list)
     trainable: dict[str, int] = field(default_factory=dict)
+    rates: list[tuple[Method, float]] = field(default_factory=list)
 
 
 @dataclass
@@ -97,7 +98,7 @@ def stage(
     `control` what is changed from outside.
     """
     fitting(method, tuned.form)
-    forms = enter(tuned, method, number, seed)
+    forms = enter(tuned, method, settings, number, seed)
     if begun is None:
         for step in _search(tuned, method, forms, data, number, first_step):
             first_step += 1
@@ -108,17 +109,19 @@ def stage(
     groups = method.moves(tuned.model)
     if groups:
         chosen = {**_settled(settings), **({"learning_rate": usual_rate} if settings.learning_rate == AUTO else {})}
+        groups = [*groups, *(_beside(tuned, groups, chosen["learning_rate"]) if settings.joint else ())]
         plan = Plan(**chosen, precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step)
         saver = saver or Saver()
-        _count(tuned, method)
+        _count(tuned, method, groups)
+        tuned.rates.append((method, chosen["learning_rate"]))
         with recomputing(tuned.model) if settings.gradient_checkpointing else nullcontext():
             yield from _train(tuned, groups, plan, data, settings, notes or Notes(), saver, begun, control or Control())
         saver.changed = True
 
 
-def enter(tuned: Tuned, method: Method, number: int, seed: int) -> Sequence[Form]:
+def enter(tuned: Tuned, method: Method, settings: StageSettings, number: int, seed: int) -> Sequence[Form]:
     """Insert what the method adds, drawn from (seed, stage), into a plain model where there can be one; the Forms it offers."""
-    if method.trains:
+    if method.trains and not settings.joint:
         fold(tuned)
     torch.manual_seed(seed + number)
     tuned.model = method.insert(tuned.model, tuned.form).to(device())
@@ -137,17 +140,30 @@ def fold(tuned: Tuned) -> None:
             tuned.stages.remove(method)
 
 
-def _count(tuned: Tuned, method: Method) -> None:
+def _beside(tuned: Tuned, groups: Sequence[ParameterGroup], rate: float) -> Iterator[ParameterGroup]:
+    """What the stages before moved and go on moving (`joint=true`), each at its own rate; `groups` move at `rate`."""
+    taken = {id(parameter) for group in groups for parameter in group.parameters.values()}
+    for earlier, its_rate in tuned.rates:
+        for group in earlier.moves(tuned.model):
+            left = {name: parameter for name, parameter in group.parameters.items() if id(parameter) not in taken}
+            taken |= set(map(id, left.values()))
+            if left:
+                name = f"{earlier.name}: {group.name}"
+                yield replace(group, name=name, parameters=left, rate_factor=group.rate_factor * its_rate / rate)
+
+
+def _count(tuned: Tuned, method: Method, groups: Sequence[ParameterGroup]) -> None:
     """Note that a stage moves weights: which, and whether the plain model holds them."""
-    groups = method.moves(tuned.model)
     tuned.moved |= bool(groups) and not method.self_contained
     tuned.trainable |= {name: p.numel() for group in groups for name, p in group.parameters.items()}
 
 
-def pass_over(tuned: Tuned, method: Method, number: int, seed: int, chosen: int | None) -> None:
+def pass_over(tuned: Tuned, method: Method, settings: StageSettings, number: int, seed: int, chosen: int | None) -> None:
     """A stage that ended before the run was interrupted: its Form as it was chosen; the weights come with the checkpoint."""
-    choice(tuned, enter(tuned, method, number, seed), chosen)
-    _count(tuned, method)
+    choice(tuned, enter(tuned, method, settings, number, seed), chosen)
+    _count(tuned, method, method.moves(tuned.model))
+    if settings.learning_rate is not None and settings.learning_rate != AUTO:
+        tuned.rates.append((method, settings.learning_rate))
 
 
 def choice(tuned: Tuned, forms: Sequence[Form], index: int | None) -> None:

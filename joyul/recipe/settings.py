@@ -208,6 +208,11 @@ class StageSettings(BaseModel):
         "학습하는 동안 벡터가 거치는 작은 신경망: none, mlp (대신), residual (더하기)", aliases=("reparameterization",),
     )] = None
 
+    joint: Annotated[bool | None, Doc(
+        "what the stages before moved goes on moving, each at its own rate, instead of being folded in and frozen",
+        "앞 단계에서 학습한 것도 합치거나 고정하지 않고 각자의 학습률로 계속 움직임", aliases=("train_jointly",),
+    )] = None
+
 
 MODELS: tuple[type[BaseModel], ...] = (RunSettings, StageSettings)
 RUN_KEYS = tuple(RunSettings.model_fields)

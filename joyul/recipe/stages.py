@@ -143,7 +143,7 @@ def _prompt(length: int, through: str) -> Defaults:
     def own(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
         every = words("why_method")
         return {
-            "prompt_length": Default(length, every), "prompt_init": Default("labels", every),
+            "prompt_length": Default(length, every), "prompt_init": Default("labels", every), "joint": Default(False, every),
             "reparametrisation": Default(through, every), "weight_decay": Default(0.0, every),
         }  # fmt: skip
 
@@ -153,9 +153,9 @@ def _prompt(length: int, through: str) -> Defaults:
 def _learned(en: str, ko: str, rates: tuple[tuple[int, float], ...], length: int, through: str, *takes: str) -> StageInfo:
     """The row of a stage that learns vectors: AdamW's settings, and those of the vectors."""
     return StageInfo(
-        en, ko, (*TRAINING, *takes, "prompt_length", "prompt_init", "reparametrisation"),
+        en, ko, (*TRAINING, *takes, "prompt_length", "prompt_init", "reparametrisation", "joint"),
         {"learning_rate": (1e-5, 10.0), "epochs": (0, 10_000)},
-        _training(rates, batch_size=16, updates=400, least=3, most=20, patience=3, own=_prompt(length, through)),
+        _training(rates, batch_size=32, updates=400, least=3, most=20, patience=3, own=_prompt(length, through)),
     )
 
 
@@ -177,16 +177,16 @@ STAGES: dict[str, StageInfo] = {
     **{name: _adapter(adapter) for name, adapter in ADAPTERS.items()},
     "soft_prompt": _learned(
         "vectors in front of the text, and the head (Lester et al., 2021)", "텍스트 앞의 벡터와 분류 층 (Lester et al., 2021)",
-        PROMPT_RATES, 16, "none",
+        PROMPT_RATES, 8, "none",
     ),
     "p_tuning": _learned(
         "the same, made by a small network (Liu et al., 2021)", "같은 벡터를 작은 신경망으로 만듦 (Liu et al., 2021)",
-        P_TUNING_RATES, 16, "residual",
+        P_TUNING_RATES, 8, "residual",
     ),
     "prefix": _learned(
         "keys and values in every layer, or in the top ones, and the head (Li and Liang, 2021; Liu et al., 2022)",
         "모든 층 또는 위쪽 층의 키와 값, 그리고 분류 층 (Li and Liang, 2021; Liu et al., 2022)",
-        PREFIX_RATES, 16, "none", "top_layers",
+        PREFIX_RATES, 8, "none", "top_layers",
     ),
     "prompt": StageInfo("no weight: chooses among the given templates by score", "가중치는 그대로. 주어진 틀 가운데 점수로 고름"),
 }
