@@ -1,7 +1,8 @@
 """What prompt stages share: their vectors move, and the head where there is one; both are kept in the stage's folder.
 
 `adapter_model.safetensors` is in PEFT's layout: the vectors as the model reads them under `prompt_embeddings`, the head under its
-name. `stage.json` says what they are and for which base; `learned.safetensors` holds the network they pass, where there is one.
+name. `adapter_config.json` is there where stock PEFT answers the same
+(`methods.exchange`), `stage.json` says what they are and for which base; `learned.safetensors` holds the network they pass, where there is one.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from torch import Tensor, nn
 from joyul.bases.anatomy import head_names, inner, positions, twin
 from joyul.contracts import Form, ParameterGroup
 from joyul.engine.learned import Learned, own_parameters
+from joyul.engine.prefixes import Prefix
 from joyul.errors import RunError, UsageError
 from joyul.files import write_json
+from joyul.methods import exchange
 from joyul.methods.base import InPlace
 from joyul.recipe.settings import StageSettings
 
@@ -88,6 +91,8 @@ class LearnedStage(InPlace):
             states = enumerate(part.state_dict() for part in parts)
             _write(folder / STATE, {f"{number}.{key}": value for number, state in states for key, value in state.items()})
         write_json(folder / ABOUT, {"method": self.name, **self.shape(model), "base": fingerprint(model)})
+        layers = len(parts) if isinstance(parts[0], Prefix) else 0
+        exchange.write(exchange.config(model, layers > 0, parts[0].count, layers, head_of(model)), inner(model), folder)
 
     def load(self, model: nn.Module, folder: Path) -> nn.Module:
         about, tensors = _about(folder), _read(folder, WEIGHTS)
