@@ -1,8 +1,8 @@
 """What prompt stages share: their vectors move, and the head where there is one; both are kept in the stage's folder.
 
 `adapter_model.safetensors` is in PEFT's layout: the vectors as the model reads them under `prompt_embeddings`, the head under its
-name. `adapter_config.json` is there where stock PEFT answers the same
-(`methods.exchange`), `stage.json` says what they are and for which base; `learned.safetensors` holds the network they pass, where there is one.
+name; `adapter_config.json` stands beside it where stock PEFT answers the same (`methods.exchange`). `stage.json` says what they
+are and for which base; `learned.safetensors` holds the network they pass, where there is one.
 """
 
 from __future__ import annotations
