@@ -162,7 +162,7 @@ def pass_over(tuned: Tuned, method: Method, settings: StageSettings, number: int
     """A stage that ended before the run was interrupted: its Form as it was chosen; the weights come with the checkpoint."""
     choice(tuned, enter(tuned, method, settings, number, seed), chosen)
     _count(tuned, method, method.moves(tuned.model))
-    if settings.learning_rate is not None and settings.learning_rate != AUTO:
+    if isinstance(settings.learning_rate, float):
         tuned.rates.append((method, settings.learning_rate))
 
 

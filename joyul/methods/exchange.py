@@ -8,6 +8,7 @@ a part.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import peft
 from torch import nn
@@ -29,7 +30,7 @@ def config(model: nn.Module, prefix: bool, length: int, layers: int, head: list[
         return None
     if not prefix:
         generates = task in ("CAUSAL_LM", "SEQ_2_SEQ_LM")
-        options = {"num_virtual_tokens": length, "num_transformer_submodules": 1}  # in front of the encoder alone
+        options: dict[str, Any] = {"num_virtual_tokens": length, "num_transformer_submodules": 1}  # in front of the encoder alone
         return peft.PromptTuningConfig(task_type=task, **options) if generates else None
     return peft.PrefixTuningConfig(task_type=task, num_virtual_tokens=length) if _prefixed(base, task, layers, head) else None
 
