@@ -25,14 +25,17 @@ from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
 from joyul.engine.learned import own_parameters
+from joyul.engine.limits import room
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.hosting import open_hosted, report_hosted
 from joyul.learn import report_borders, report_targets
+from joyul.messages import words
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, encode, fitting, fold
 from joyul.methods.learned import LearnedStage
 from joyul.notes import Notes
 from joyul.question import first_form, templated
+from joyul.recipe.chains import Stage
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.settings import RunSettings, StageSettings
 from joyul.recipe.stages import Sizes
@@ -193,9 +196,9 @@ def report_facts(
     rows = data.rows("train", tuned.form, notes)
     shape = _shape(tuned.model)
     for stage, moving in zip(recipe.stages, trial(tuned, methods), strict=True):
-        settings = stage.settled
-        if moving and settings.epochs:
-            _say_cost(stage.method, shape, moving, rows, settings, recipe.run.precision, notes)
+        if moving and stage.settled.epochs:
+            _make_room(stage, shape, moving, rows, notes)
+            _say_cost(stage.method, shape, moving, rows, stage.settled, recipe.run.precision, notes)
         else:
             notes.say("facts_nothing_moves", method=stage.method, parameters=f"{shape.parameters:,}")
     said = [f"{key}={value} ({origin})" for key, value, origin in recipe.rows() if key.rpartition(".")[2] in SAID]
@@ -225,6 +228,24 @@ def report_disk(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], folder:
         notes.say("facts_disk", most=size(most), kept=size(kept), free=size(free))
 
 
+def _make_room(stage: Stage, shape: Shape, moving: int, rows: Sequence[Row], notes: Notes) -> None:
+    """Cut a stage's updates smaller where this process may not take the memory. Raises RunError where one row is too much."""
+    left = room() if device().type == "cpu" else None
+    settings = stage.settled
+    most = whole = settings.micro_batch or settings.batch_size or len(rows)
+
+    def need(count: int) -> int:
+        return cost(shape, moving, _work(rows, settings.model_copy(update={"micro_batch": count})), 1.0, 0).memory
+
+    if left is not None and need(1) > left:
+        raise RunError("memory_too_small", method=stage.method, need=size(need(1)), room=size(left))
+    while left is not None and need(most) > left:
+        most //= 2
+    if most < whole:
+        stage.measured("micro_batch", most, words("origin_memory", room=size(left)))
+        notes.warn("memory_split", method=stage.method, micro_batch=most, room=size(left))
+
+
 def _say_cost(
     method: str, shape: Shape, moving: int, rows: Sequence[Row], settings: StageSettings, precision: str, notes: Notes
 ) -> None:
@@ -238,9 +259,9 @@ def _say_cost(
 def _work(rows: Sequence[Row], settings: StageSettings) -> Work:
     """What the stage computes; its largest piece is an update of the longest rows, or as much of it as is computed at once."""
     longest = max(row.length for row in rows)
-    size, epochs = settings.batch_size or len(rows), settings.epochs or 0.0
-    piece = max(longest, min(TOKEN_BUDGET[device().type], size * longest))
-    compiled = math.ceil(epochs * len(rows) / size) if device().type == "cpu" else 0
+    update, epochs = settings.batch_size or len(rows), settings.epochs or 0.0
+    piece = max(longest, min(TOKEN_BUDGET[device().type], min(update, settings.micro_batch or update) * longest))
+    compiled = math.ceil(epochs * len(rows) / update) if device().type == "cpu" else 0
     return Work(sum(row.length for row in rows), epochs, piece, longest, compiled)
 
 

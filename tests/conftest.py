@@ -14,7 +14,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import pytest
 import torch
 
+from joyul.bases.load import open_base
+from joyul.contracts import Example, Row, Setting
+from joyul.forms.default import Default
 from joyul.messages import use_language
+from joyul.tasks.classify import Classify
 from tests import tiny
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +54,19 @@ def rows() -> list[tuple[str, str]]:
     made = [(frame.format(word, word), label) for label, words in sides for word in words for frame in FRAMES]
     random.Random(0).shuffle(made)
     return made
+
+
+@pytest.fixture
+def form(base: str) -> Default:
+    """The default Form over the rows' labels."""
+    files = open_base(base)
+    return Default(Setting(Classify(("no", "yes")), files.tokenizer, files.architecture, 32))
+
+
+@pytest.fixture
+def encoded(form: Default, rows: list[tuple[str, str]]) -> list[Row]:
+    """The rows as tokens."""
+    return form.encode([Example(f"rows:{n}", {"text": text}, label) for n, (text, label) in enumerate(rows, 1)])
 
 
 @pytest.fixture

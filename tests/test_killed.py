@@ -189,6 +189,19 @@ def test_stopped_while_tokenising(desk: Path) -> None:
     assert not (desk / "early").exists()
 
 
+def test_stopped_twice_in_a_row_with_accumulation(desk: Path, whole: Whole) -> None:
+    """In the middle of an epoch, then behind the first update after that: the last of the epoch, still to be evaluated."""
+    expected, _ = whole("accumulation")
+    fork = forks.start(desk, command("accumulation", "again", "save_every=none"), at, "joyul.engine.loop:_update", 3, signal.SIGTERM)
+    assert fork.end() == 128 + signal.SIGTERM, fork.text
+    fork = forks.start(desk, ["train", "again"], at, "joyul.engine.loop:_update", 1, signal.SIGTERM)
+    assert fork.end() == 128 + signal.SIGTERM, fork.text
+    record = json.loads((desk / "again/checkpoints/save-000002/record.json").read_text())
+    assert record["update"] == 4 and record["pending"] is not None
+    go_on(desk, "again", "accumulation")
+    assert forks.kept(desk / "again") == expected
+
+
 def test_a_second_signal_leaves_at_once(desk: Path, whole: Whole) -> None:
     """During the save that the first one asked for: what was saved before is still there."""
     expected, _ = whole("full")

@@ -17,29 +17,17 @@ from torch import Tensor, nn
 import joyul
 from joyul.bases.load import load_model, open_base
 from joyul.cli import main
-from joyul.contracts import Batch, Example, Row, Setting, Step
+from joyul.contracts import Batch, Row, Step
 from joyul.engine.loop import Plan
 from joyul.forms.default import Default
 from joyul.methods.full import Full
 from joyul.methods.rate import Budget, RateSearch, clearly_lower
 from joyul.notes import Notes
 from joyul.recipe.grammar import read_recipe
-from joyul.tasks.classify import Classify
 from tests.conftest import write_csv
 
 LABELS = ("no", "yes")
 FAST = {"epochs": 6, "batch_size": 16}
-
-
-@pytest.fixture
-def form(base: str) -> Default:
-    files = open_base(base)
-    return Default(Setting(Classify(LABELS), files.tokenizer, files.architecture, 32))
-
-
-@pytest.fixture
-def encoded(form: Default, rows: list[tuple[str, str]]) -> list[Row]:
-    return form.encode([Example(f"rows:{n}", {"text": text}, label) for n, (text, label) in enumerate(rows, 1)])
 
 
 def search(base: str, form: Any, rows: Sequence[Row], valid: Sequence[Row], **changes: Any) -> tuple[RateSearch, list[Step], nn.Module]:

@@ -234,6 +234,12 @@ ENGLISH = {
         "{method}: {parameters} parameters, {moving} of them move; about {memory} GB of memory, about "
         "{minutes} min"
     ),
+    "memory_too_small": (
+        "{method}: about {need} more memory is needed for a single row at once, and this process may take {room} (ulimit, container). "
+        "Give it more, or take a smaller base, max_length=, method=lora, or gradient_checkpointing=yes."
+    ),
+    "memory_split": "{method}: micro_batch={micro_batch}, because this process may take {room} more; each update keeps its rows.",
+    "origin_memory": "{room} of memory are left to this process",
     "facts_nothing_moves": "{method}: {parameters} parameters, none of them moves",
     # forms, tasks, methods
     "labels_not_distinct": "labels= takes two or more different labels, none of them empty, but was given {found}.",

@@ -199,6 +199,9 @@ KOREAN = {
     "unknown_tokens_refused": "{base}이(가) 모르는 토큰이 {share}입니다. 이 글을 읽지 못합니다. 이 언어를 위한 모델을 쓰거나 allow_unknown=yes를 주세요.",
     "rows_cut": "{of}행 가운데 {count}행이 max_length={max_length}보다 길어(최대 {longest}토큰) 잘립니다: {rows}",
     "facts": "{method}: 매개변수 {parameters}개 가운데 {moving}개가 움직임. 메모리 약 {memory} GB, 약 {minutes}분",
+    "memory_too_small": "{method}: 한 번에 한 행만 계산해도 메모리가 {need} 더 필요한데 이 프로세스가 쓸 수 있는 것은 {room}입니다 (ulimit, 컨테이너). 한도를 늘리거나, 더 작은 모델, max_length=, method=lora, gradient_checkpointing=yes를 써 보세요.",
+    "memory_split": "{method}: 이 프로세스가 더 쓸 수 있는 메모리가 {room}이라 micro_batch={micro_batch}(으)로 나눕니다. 갱신에 드는 행은 같습니다.",
+    "origin_memory": "이 프로세스에 남은 메모리 {room}",
     "facts_nothing_moves": "{method}: 매개변수 {parameters}개, 움직이는 것 없음",
     # forms, tasks, methods
     "labels_not_distinct": "labels=에는 비어 있지 않은 서로 다른 라벨이 둘 이상 필요하지만 받은 것은 {found}입니다.",

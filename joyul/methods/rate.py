@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
@@ -138,15 +138,13 @@ class RateSearch:
         losses: list[float] = []
         with taken_back(self.model, self.groups):
             steps = self._train(rows, budget.range, learning_rate=high, warmup=0.0, schedule=_shape(low, high, budget.range))
-            try:
+            with suppress(NonFiniteLoss):  # the upper end is passed
                 for step in self.notes.track(steps, "range_test", budget.range):
                     rates.append(low * (high / low) ** (len(rates) / (budget.range - 1)))
                     losses.append(step.loss if step.loss is not None else math.inf)
                     yield replace(step, kind="range", epoch=None)
                     if diverged(losses):
                         break
-            except NonFiniteLoss:
-                pass  # the upper end is passed
         return bracket(rates, losses) if losses else (low, low)
 
     def _probes(self, rows: Sequence[Row], held: Sequence[Row], budget: Budget, ends: tuple[float, float]) -> Iterator[Step]:

@@ -14,26 +14,14 @@ from torch.utils.data import SequentialSampler
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
 from joyul.bases.load import load_model, open_base
-from joyul.contracts import Batch, Example, Row, Setting, Step
+from joyul.contracts import Batch, Row, Step
 from joyul.engine.batches import order
 from joyul.engine.loop import NonFiniteLoss, Plan, train
 from joyul.forms.default import Default
 from joyul.methods.full import Full
-from joyul.tasks.classify import Classify
 from tests import tiny
 
 LABELS = ("no", "yes")
-
-
-@pytest.fixture
-def form(base: str) -> Default:
-    files = open_base(base)
-    return Default(Setting(Classify(LABELS), files.tokenizer, files.architecture, 32))
-
-
-@pytest.fixture
-def encoded(form: Default, rows: list[tuple[str, str]]) -> list[Row]:
-    return form.encode([Example(f"rows:{n}", {"text": text}, label) for n, (text, label) in enumerate(rows, 1)])
 
 
 def model_of(base: str) -> nn.Module:
