@@ -218,7 +218,7 @@ def test_what_does_not_fit_is_left_out_unless_asked_for(reviews: str, tmp_path: 
     decoder = tiny.save(tmp_path / "gpt2", "gpt2")
     found = joyul.compare(data=reviews, base=decoder, out=str(tmp_path / "c"), epochs=1)
     methods = [row["method"] for row in found.record["methods"]]
-    assert methods[:3] == BASELINES and "prompt" not in methods and methods[3:] == ["head", "layers", "lora", "full"]
+    assert methods[:3] == BASELINES and "prefix" not in methods and methods[3:] == ["head", "layers", "lora", "full", "prompt"]
     assert all(row["error"] is None for row in found.record["methods"])
 
 
@@ -263,6 +263,7 @@ def test_the_linear_result_answers_as_scikit_learn_does(rows: list[tuple[str, st
     """Fitted, saved, opened: the probabilities are those of the pipeline it stands for; with three labels and with two."""
     from joyul.contracts import Example
     from joyul.engine.evaluate import predict
+    from joyul.forms.rows import untokenised
 
     texts = [text for text, _ in rows]
     for targets in ([label for _, label in rows], [f"{label}{len(text) % 2}" if label == "yes" else label for text, label in rows]):
@@ -272,7 +273,7 @@ def test_the_linear_result_answers_as_scikit_learn_does(rows: list[tuple[str, st
         features = linear.Features.fit(texts)
         fitted = linear.fit(task, features.of(texts), [task.encode(target) for target in targets], 10, 0)
         folder = tmp_path / str(len(task.labels))
-        linear.save(folder, linear.Linear(*fitted), linear.Counts(linear.setting(task), features))
+        linear.save(folder, linear.Linear(*fitted), linear.Counts(untokenised(task), features))
         model, form = linear.load(folder, task)
         unseen = [*texts[:20], "a film of another kind", "zzz"]
         made = predict(model, form, form.encode([Example(str(i), {"text": text}) for i, text in enumerate(unseen)]))
