@@ -41,7 +41,8 @@ from joyul.signals import listening
 from joyul.start import require_base
 from joyul.state import Hold
 
-ALL = ("prompt", "head", "layers", "lora", "full")  # cheap ones first: figures from the first seconds on
+# Fine-tuning, prompt-tuning and both in turn; cheap ones first, so that there are figures from the first seconds on.
+ALL = ("prompt", "head", "layers", "lora", "soft_prompt", "full", "full+soft_prompt")
 Follow = Callable[[Generator[Step, None, Run], Recipe], Run]
 Show = Callable[[dict[str, Any]], None]
 
