@@ -105,11 +105,22 @@ TRAINING = (
     "label_smoothing", "class_weights", "patience", "gradient_checkpointing",
 )
 BY_LAYER = ("layer_decay", "unfreeze")
+MIDDLING = (1000, 20_000)  # rows
 
 
 def _by_layer(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
     every = words("why_method")
     return {"layer_decay": Default(1.0, every), "unfreeze": Default("at_once", every)}
+
+
+def _full(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
+    """Sets that are neither small nor large gain from updates of half the rows, at the root of half the rate (LOG.md)."""
+    found = _by_layer(sizes, given)
+    if MIDDLING[0] <= sizes.rows < MIDDLING[1]:
+        rate = float(f"{_by_width(sizes.width, FULL_RATES) * math.sqrt(0.5):.1e}")
+        found["learning_rate"] = Default(rate, words("why_width", width=sizes.width))
+        found["batch_size"] = Default(8, words("why_rows", rows=sizes.rows))
+    return found
 
 
 def _top_layers(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
@@ -162,7 +173,7 @@ def _learned(en: str, ko: str, rates: tuple[tuple[int, float], ...], length: int
 STAGES: dict[str, StageInfo] = {
     "full": StageInfo(
         "every weight", "모든 가중치", (*TRAINING, *BY_LAYER), {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
-        _training(FULL_RATES, batch_size=16, updates=240, least=3, most=12, patience=3, own=_by_layer),
+        _training(FULL_RATES, batch_size=16, updates=240, least=3, most=12, patience=3, own=_full),
     ),
     "layers": StageInfo(
         "the top layers and the head", "위쪽 층들과 분류 층", (*TRAINING, "top_layers", *BY_LAYER),
