@@ -73,20 +73,28 @@ def lanes(model: nn.Module, form: Form, rows: Sequence[Row]) -> Iterator[Lanes]:
 
 
 def _separable(model: nn.Module, form: Form, rows: Sequence[Row]) -> bool:
-    """Whether threads may share the model: on one CPU, and nothing in it draws from torch's one stream of random numbers."""
+    """Whether threads may share the model: on one CPU, where no pass changes it or draws from torch's one stream of numbers."""
     if device().type != "cpu" or accelerator().num_processes > 1 or not rows:
         return False
     if any(isinstance(module, Inserted) or getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         return False  # what learned prompts remember is of one pass; what is computed twice begins at the state of that stream
-    before = torch.default_generator.get_state()
+    before, patched = torch.default_generator.get_state(), _patched(model)
+    changed: list[bool] = []
+    hook = model.register_forward_pre_hook(lambda *_: changed.append(_patched(model) != patched))
     modes = {module: module.training for module in model.modules()}
     model.train()
     try:
         with torch.no_grad():
             form.losses(model, form.collate(mixed(rows)))
     finally:
+        hook.remove()
         for module, mode in modes.items():
             module.training = mode
     drawn = not torch.equal(before, torch.default_generator.get_state())
     torch.default_generator.set_state(before)
-    return not drawn
+    return not drawn and not any(changed)
+
+
+def _patched(model: nn.Module) -> list[object]:
+    """What stands in for the `forward` of modules now."""
+    return [vars(module).get("forward") for module in model.modules()]

@@ -33,6 +33,7 @@ def output_rows(model: nn.Module, tokens: Sequence[int], normalised: bool = Fals
         few = functional.linear(states, last.weight[rows], None if last.bias is None else last.bias[rows])
         return torch.cat([few, _whole(last, states).to(few.dtype)], dim=-1) if normalised else few
 
+    before = vars(last).get("forward")  # another's, as `engine.linears` puts there
     last.forward = forward  # type: ignore[method-assign, assignment]
     if shift is not None:
         base.final_logits_bias = shift[:, columns]
@@ -40,6 +41,8 @@ def output_rows(model: nn.Module, tokens: Sequence[int], normalised: bool = Fals
         yield True
     finally:
         del last.forward
+        if before is not None:
+            last.forward = before  # type: ignore[method-assign]
         if shift is not None:
             base.final_logits_bias = shift
 

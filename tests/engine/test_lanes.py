@@ -104,3 +104,24 @@ def test_models_that_draw_from_the_one_stream_stay_together(bert: Case) -> None:
     with quick_dropout(bert.model), lanes(bert.model, bert.form, bert.rows) as apart:
         assert apart.count == 1
     assert torch.equal(state, torch.default_generator.get_state())
+
+
+def test_forms_that_change_the_model_for_a_pass_stay_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the rows of the output layer that are read: the layer is another one while the pass runs."""
+    from joyul.bases.load import load_model, open_base
+    from joyul.contracts import Example, Setting
+    from joyul.engine.linears import low_linears
+    from joyul.forms.cloze import Cloze
+    from joyul.tasks.classify import Classify
+    from tests import tiny
+
+    monkeypatch.setattr(module, "LEAST", 1)
+    files = open_base(str(tiny.save(tmp_path / "base", "bert", "AutoModelForMaskedLM")))
+    form = Cloze(Setting(Classify(("bad", "good")), files.tokenizer, files.architecture, 40))
+    model = load_model(files, form.auto_class, seed=1)
+    rows = form.encode([Example(f"r:{n}", {"text": text}, ("bad", "good")[n % 2]) for n, text in enumerate(tiny.TEXTS[:8])])
+    with low_linears(model, "bf16"), quick_dropout(model), lanes(model, form, rows) as apart:
+        assert apart.count == 1
+        standing = vars(model.get_output_embeddings())["forward"]
+        form.losses(model, form.collate(rows))
+        assert vars(model.get_output_embeddings())["forward"] is standing

@@ -32,7 +32,7 @@ def same_words(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """A zero-shot run in which two labels were given the same words."""
     assert main(["train", "labels=yes,no", "base=bert", "method=prompt", "out=mine"]) == 0
     file = folder / "mine/prompt.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("yes: yes", "yes: no"), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("- yes\n  no:", "- no\n  no:"), encoding="utf-8")
 
 
 def foreign_input(folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ OUTCOMES = [
         "two labels with the same words",
         "refused",
         "predict mine good",
-        ("two labels have the same prompt 'no': give them different words.",),
+        ("the labels 'yes' and 'no' have the same word",),
         status=2,
         given=same_words,
     ),
