@@ -220,7 +220,8 @@ def trial(tuned: Tuned, methods: Sequence[Method]) -> list[int]:
 def report_disk(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], folder: Path, notes: Notes) -> None:
     """Say what the run will take on disk. Raises RunError where that much is clearly not there."""
     moving = max(trial(tuned, methods))
-    kept, most = disk(parameter_count(tuned.model), moving, recipe.run.save_every != "none")
+    averaged = any(stage.settled.average for stage in recipe.stages)
+    kept, most = disk(parameter_count(tuned.model), moving, averaged, recipe.run.save_every != "none")
     free = shutil.disk_usage(next(place for place in (folder, *folder.absolute().parents) if place.exists())).free
     if most > free:
         raise RunError("disk_too_small", where=str(folder), need=size(most), free=size(free), kept=size(kept))
@@ -262,7 +263,7 @@ def _work(rows: Sequence[Row], settings: StageSettings) -> Work:
     update, epochs = settings.batch_size or len(rows), settings.epochs or 0.0
     piece = max(longest, min(TOKEN_BUDGET[device().type], min(update, settings.micro_batch or update) * longest))
     compiled = math.ceil(epochs * len(rows) / update) if device().type == "cpu" else 0
-    return Work(sum(row.length for row in rows), epochs, piece, longest, compiled)
+    return Work(sum(row.length for row in rows), epochs, piece, longest, compiled, bool(settings.average))
 
 
 def _rate(width: int, precision: str) -> float:

@@ -74,6 +74,16 @@ def test_a_generator_that_is_closed_can_be_continued(desk: Path, updates: int) -
     assert condition(run) == "ended"
 
 
+@pytest.mark.parametrize("updates", [7, *slowly(4, 5, 8)])
+def test_the_mean_of_the_weights_goes_on_too(desk: Path, updates: int) -> None:
+    """Interrupted behind its first sample, at the end of an epoch that was scored with it, and before there is one."""
+    given = {"average": True, "epochs": 3}
+    run = interrupted(updates, **given)
+    joyul.train(run)
+    assert kept(run) == whole(**given)
+    assert kept(run) != kept(joyul.train("r.csv", out="plain", **{**SETTINGS, "epochs": 3}).folder), "the mean is not the last state"
+
+
 def test_it_says_which_of_the_two_it_does(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = interrupted()
     assert main(["predict", "run", "good"]) == 1

@@ -67,16 +67,17 @@ class Work:
     piece_tokens: int
     piece_length: int
     compiled: int = 0  # shapes of input for which products are compiled and kept
+    averaged: bool = False  # whether a mean of the weights is kept too
 
 
-def disk(parameters: int, moving: int, saves: bool) -> tuple[int, int]:
+def disk(parameters: int, moving: int, averaged: bool, saves: bool) -> tuple[int, int]:
     """Bytes that stay when a run has ended, and at most while it runs.
 
-    The model is written beside itself before it takes its name; two checkpoints hold the weights that move, two moments and the
-    best state, and once what earlier stages left.
+    The model is written beside itself before it takes its name; two checkpoints hold the weights that move, two moments, the
+    best state and the mean where there is one, and once what earlier stages left.
     """
     kept = parameters * BYTES if moving else 0
-    return kept, kept + (2 * 4 * moving * BYTES + parameters * BYTES if saves and moving else kept)
+    return kept, kept + (2 * (4 + averaged) * moving * BYTES + parameters * BYTES if saves and moving else kept)
 
 
 def cost(shape: Shape, moving: int, work: Work, flops: float, resident: int) -> Cost:
@@ -84,7 +85,8 @@ def cost(shape: Shape, moving: int, work: Work, flops: float, resident: int) -> 
 
     Time: 2 operations a parameter and token forward, 2 back through the activations when anything below the head moves, 2 for the
     gradients of what moves. Memory: what is `resident` already (the weights among it), then gradient, two moments and the best
-    copy of what moves, activations by Korthikanti et al. (2022), eq. 1, at 4 bytes, and compiled products.
+    copy of what moves, its mean where one is kept, activations by Korthikanti et al. (2022), eq. 1, at 4 bytes, and compiled
+    products.
     """
     active = shape.parameters - shape.embedding_parameters
     share = min(1.0, moving / max(1, active))
@@ -92,4 +94,4 @@ def cost(shape: Shape, moving: int, work: Work, flops: float, resident: int) -> 
     layer = work.piece_tokens * (34 * shape.width + 5 * shape.heads * work.piece_length) * BYTES / 2
     activations = layer * (shape.layers if share > 0.1 else 1)
     compiled = min(work.compiled, SHAPES_KEPT) * SHAPE_BYTES
-    return Cost(int(resident + moving * BYTES * 4 + activations + compiled), operations / (EFFICIENCY * flops))
+    return Cost(int(resident + moving * BYTES * (4 + work.averaged) + activations + compiled), operations / (EFFICIENCY * flops))

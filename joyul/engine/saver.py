@@ -67,7 +67,7 @@ class Saver:
         self._needs = self._newest.record["needs"] if here and self._newest is not None else None
         if not self._cost:
             weights = sum(tensor.nbytes for tensor in standing.tensors().values())
-            self._cost = 4 * weights / ASSUMED  # the weights, two moments, the best state
+            self._cost = 5 * weights / ASSUMED  # the weights, two moments, the best state, the mean
 
     def follow(self, newest: Checkpoint | None) -> None:
         """Go on from this one: it stays until a newer one is complete."""

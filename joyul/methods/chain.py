@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Setting, Step
+from joyul.engine.average import Average
 from joyul.engine.best import Best
 from joyul.engine.checkpoint import Checkpoint
 from joyul.engine.control import SAVE, STOP, Control
@@ -202,7 +203,8 @@ def _train(
     form, at = tuned.form, tuned.stages[-1].at
     rows, valid = _weighted(data.rows("train", form, notes), form, settings), data.rows("valid", form, notes)
     with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
-        best = Best(moving, form.setting.task.metric, settings.patience)
+        average = Average(moving, plan.epochs if settings.average else None, plan.updates(len(rows)))
+        best = Best(moving, form.setting.task.metric, settings.patience, average)
         course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
         steering = _Steering(control, best, saver)
         trunk = frozen_trunk(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
@@ -215,7 +217,8 @@ def _train(
                     plan = replace(plan, learning_rate=search.rate, first_step=plan.first_step + search.steps)
                 plan = steering.resumed(plan, course.done)
                 saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, course, best, saver.changed))
-                evaluate = interruptible(validator(tuned.model, spliced, held, plan.micro_batch)) if held else None
+                check = interruptible(validator(tuned.model, spliced, held, plan.micro_batch))
+                evaluate = average.shown()(check) if held else None  # weights change places where no signal breaks in
                 steps = train(tuned.model, spliced, kept, moving, plan, evaluate, course, at, partial(steering.changes, plan))
                 with saver.guarding():
                     for step in whole(steps) if not best.over else ():

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from joyul.contracts import ParameterGroup, Step
+from joyul.engine.average import AVERAGE
 from joyul.engine.best import BEST, Best
 from joyul.engine.checkpoint import Checkpoint
 from joyul.engine.course import MOMENT, WEIGHT, Course, restore
@@ -54,7 +55,7 @@ def put_back(found: Checkpoint, model: nn.Module, groups: Sequence[ParameterGrou
         restore(model, Checkpoint(found.folder.parent / found.record["needs"], {}).tensors())
     tensors = found.tensors()
     restore(model, tensors)
-    best.resume(found.record["best"], {name: value for name, value in tensors.items() if name.startswith(BEST)})
+    best.resume(found.record["best"], {name: value for name, value in tensors.items() if name.startswith((BEST, AVERAGE))})
     pending = found.record["pending"]
     moments = {name: value for name, value in tensors.items() if name.startswith(MOMENT)}
     return Course(model, groups, found.record["update"], Step(**pending) if pending else None, moments)

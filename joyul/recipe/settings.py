@@ -160,6 +160,10 @@ class StageSettings(BaseModel):
         "stop after this many epochs without a better validation score",
         "검증 점수가 이만큼의 에폭 동안 나아지지 않으면 멈춤", aliases=("early_stopping_patience", "early_stopping"), verbs=(*RUN_VERBS, "adjust"),
     )] = None
+    average: Annotated[bool | None, Doc(
+        "from the middle of the run on, validate and keep the mean of the weights so far instead of the last ones",
+        "학습 중반부터는 마지막 가중치 대신 그때까지의 평균 가중치를 검증하고 남김", aliases=("swa", "stochastic_weight_avg", "weight_averaging"),
+    )] = None
     gradient_checkpointing: Annotated[bool | None, Doc(
         "compute activations twice instead of keeping them: less memory, about a third more time, the same gradients",
         "활성값을 보관하지 않고 두 번 계산: 메모리를 아끼고 시간은 3분의 1쯤 늘며 그래디언트는 같음", aliases=("activation_checkpointing", "use_gradient_checkpointing"),

@@ -93,6 +93,7 @@ def _training(
             "label_smoothing": Default(0.0, every),
             "class_weights": Default("none", every),
             "patience": Default(patience, every),
+            "average": Default(False, every),
             "gradient_checkpointing": Default(False, every),
             **own(sizes, given),
         }
@@ -102,7 +103,7 @@ def _training(
 
 TRAINING = (
     "epochs", "learning_rate", "batch_size", "micro_batch", "weight_decay", "schedule", "warmup", "clip",
-    "label_smoothing", "class_weights", "patience", "gradient_checkpointing",
+    "label_smoothing", "class_weights", "patience", "average", "gradient_checkpointing",
 )
 BY_LAYER = ("layer_decay", "unfreeze")
 MIDDLING = (1000, 20_000)  # rows
@@ -114,12 +115,13 @@ def _by_layer(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
 
 
 def _full(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
-    """Sets that are neither small nor large gain from updates of half the rows, at the root of half the rate (LOG.md)."""
+    """Sets neither small nor large gain from half the rows an update, the root of half the rate, and the mean (LOG.md)."""
     found = _by_layer(sizes, given)
     if MIDDLING[0] <= sizes.rows < MIDDLING[1]:
         rate = float(f"{_by_width(sizes.width, FULL_RATES) * math.sqrt(0.5):.1e}")
         found["learning_rate"] = Default(rate, words("why_width", width=sizes.width))
         found["batch_size"] = Default(8, words("why_rows", rows=sizes.rows))
+        found["average"] = Default(True, words("why_rows", rows=sizes.rows))
     return found
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from joyul.contracts import ParameterGroup, Step
+from joyul.engine.average import Average
 from joyul.engine.best import Best
 from joyul.engine.diagnose import diagnose
 from joyul.engine.freeze import move_only, training_mode
@@ -18,7 +19,8 @@ def step(number: int, valid: tuple[float, float] | None = None, loss: float = 1.
 
 def test_the_best_state_comes_back_and_patience_ends() -> None:
     weight = nn.Parameter(torch.zeros(1))
-    best = Best([ParameterGroup("all", {"weight": weight})], "accuracy", patience=2)
+    moving = [ParameterGroup("all", {"weight": weight})]
+    best = Best(moving, "accuracy", 2, Average(moving, None))
     stops = []
     for number, valid in enumerate([(0.5, 1.0), (0.7, 0.9), (0.7, 0.8), (0.6, 0.7), (0.7, 0.85)], start=1):
         weight.data.fill_(number)
@@ -30,7 +32,8 @@ def test_the_best_state_comes_back_and_patience_ends() -> None:
 
 def test_without_validation_the_last_state_stays() -> None:
     weight = nn.Parameter(torch.ones(1))
-    best = Best([ParameterGroup("all", {"weight": weight})], "accuracy", patience=1)
+    moving = [ParameterGroup("all", {"weight": weight})]
+    best = Best(moving, "accuracy", 1, Average(moving, None))
     assert not best.read(step(1))
     weight.data.fill_(5)
     best.restore()
