@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from joyul.artifact import PROMPT_FILE, Artifact, load, prompt_yaml, save_tokenizer
+from joyul.bases.anatomy import inner
 from joyul.bases.hosted import Hosted
 from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Batch, Example
@@ -110,9 +111,10 @@ def _compared(out: Path, kind: Format, batches: Sequence[Batch], own: Sequence[T
 def _plain(artifact: Artifact) -> PreTrainedModel:
     """The transformers model with every adapter folded in. Raises DoesNotFit for a stage that cannot be."""
     fold(artifact.tuned)
-    model = artifact.tuned.model
-    if not isinstance(model, PreTrainedModel):
+    if artifact.tuned.stages:
         raise DoesNotFit("export_cannot_fold", stages=", ".join(method.name for method in artifact.tuned.stages))
+    model = artifact.tuned.model
+    assert isinstance(model, PreTrainedModel)
     return model
 
 
@@ -129,7 +131,16 @@ def _batches(artifact: Artifact, settings: RunSettings, texts: Sequence[str], no
     if not full:
         raise UsageError("export_needs_rows", found=str(artifact.folder))
     pieces = cut(encode(artifact.form, full, notes), TOKEN_BUDGET[device().type])
-    return [artifact.form.collate(piece) for piece in pieces]
+    return [_whole(artifact.form.collate(piece), artifact) for piece in pieces]
+
+
+def _whole(batch: Batch, artifact: Artifact) -> Batch:
+    """All that the model takes: a decoder behind an encoder begins with its first token."""
+    config: Any = inner(artifact.tuned.model).config
+    if config.is_encoder_decoder:
+        first = config.decoder_start_token_id if config.decoder_start_token_id is not None else config.bos_token_id
+        batch.inputs["decoder_input_ids"] = torch.full((len(batch.rows), 1), int(first), device=device())
+    return batch
 
 
 def _own_rows(artifact: Artifact) -> str:
@@ -148,8 +159,8 @@ def _first(output: Any) -> Tensor:
 
 def _read(batch: Batch, outputs: Tensor) -> Tensor:
     """In float32 on the processor; of outputs for each token those of padding are 0, since nobody reads them."""
-    found = outputs.float().cpu()
-    return found * batch.inputs["attention_mask"].cpu().unsqueeze(-1) if found.ndim == 3 else found
+    found, mask = outputs.float().cpu(), batch.inputs["attention_mask"].cpu()
+    return found * mask.unsqueeze(-1) if found.ndim == 3 and found.shape[:2] == mask.shape else found
 
 
 @torch.no_grad()

@@ -45,9 +45,8 @@ def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
 
 def check_stages(recipe: Recipe, task: Task) -> None:
     """Refuse settings of a stage that have no meaning for the targets. Raises UsageError."""
-    for item, _ in recipe.stage_given:
-        key = item.key.rpartition(".")[2]
-        if task.target_type in MEANINGLESS.get(key, ()) and str(item.value) not in ("none", "0", "0.0"):
+    for key, value in ((key, value) for stage in recipe.stages for key, value in stage.values.items()):
+        if task.target_type in MEANINGLESS.get(key, ()) and value not in ("none", 0.0):
             raise UsageError("setting_not_for_task", key=key, task=task.name, targets=words(TARGETS[task.target_type]))
 
 

@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from joyul.bases.anatomy import depths, head_names, inner, twin
 from joyul.contracts import Architecture, Form, ParameterGroup
+from joyul.engine.learned import Inserted
 from joyul.errors import DoesNotFit, RunError, UsageError
 from joyul.methods.base import InPlace
 from joyul.methods.layers import lowest
@@ -127,12 +128,14 @@ class PeftAdapter(InPlace):
         """Linear modules (for `ln_tuning`: norms) of the top layers, or of all; neither the head nor the output embeddings."""
         norms = self.name == "ln_tuning"
         head, last = set(_head_modules(base)), _output(base)
+        inserted = {id(part) for module in base.modules() if isinstance(module, Inserted) for part in module.modules()}
         found = [
             name
             for name, module in base.named_modules()
             if (_is_norm(module) if norms else isinstance(module, (nn.Linear, Conv1D)))
             and name not in head
             and module is not last
+            and id(module) not in inserted
         ]
         if self.settings.top_layers is not None:
             least, depth = lowest(base, self.settings.top_layers), depths(base)

@@ -1,4 +1,4 @@
-"""What a learned prompt starts from: words of the template and the labels, of the vocabulary, a text, or chance at their scale.
+"""What a learned prompt starts from: the words of the hard prompt and the labels, of the vocabulary, a text, or chance.
 
 A vector in the range of the vocabulary is what decides (Lester et al., 2021, section 3.2): the norm of a random one of variance 1
 is fifty times that of a word.
@@ -34,8 +34,11 @@ def vectors(model: nn.Module, form: Form | None, count: int, init: str) -> Tenso
 
 def _words(form: Form, count: int, init: str) -> list[list[int]]:
     """The tokens of each vector; several stand for their mean."""
-    ids = [[token] for token in _tokens(form, _template(form))] if init == LABELS else []
-    ids += [found for label in _label_words(form) if (found := _tokens(form, label))] if init == LABELS else []
+    ids: list[list[int]] = []
+    if init == LABELS:
+        ids += [[token] for token in _tokens(form, _asked(form))]
+        ids += [found for label in form.setting.task.labels if (found := _tokens(form, _first_word(form, label)))]
+        ids += [[token] for token in _tokens(form, _shown(form))]
     if init not in (LABELS, VOCABULARY):
         said = [[token] for token in _tokens(form, init)] or _drawn(form, 1)
         return (said * -(-count // len(said)))[:count]
@@ -47,14 +50,22 @@ def _tokens(form: Form, text: str) -> list[int]:
     return [int(token) for token in found if token != form.setting.tokenizer.unk_token_id]
 
 
-def _template(form: Form) -> str:
-    """The words of a template, without its slots."""
-    return TOKEN.sub(" ", str(form.spec().get("template", "")))
+def _asked(form: Form) -> str:
+    """The words of a hard prompt, without its slots: the instruction, then the template (the first of several)."""
+    given = form.spec().get("template", "")
+    template = TOKEN.sub(" ", given if isinstance(given, str) else given[0])
+    return f"{form.spec().get('instruction', '')} {template}"
 
 
-def _label_words(form: Form) -> list[str]:
-    words = form.spec().get("words") or {}
-    return [str(words.get(label, label)) for label in form.setting.task.labels]
+def _shown(form: Form) -> str:
+    """Its demonstrations."""
+    return " ".join(str(value) for shown in form.spec().get("demonstrations", ()) for value in shown.values())
+
+
+def _first_word(form: Form, label: str) -> str:
+    """What stands for a label: the first of its words, itself where it has none."""
+    said = (form.spec().get("words") or {}).get(label, label)
+    return str(said if isinstance(said, str) else said[0])
 
 
 def _drawn(form: Form, count: int) -> list[list[int]]:

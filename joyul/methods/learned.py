@@ -85,7 +85,7 @@ class LearnedStage(InPlace):
         parts, named = self.parts(model), dict(inner(model).named_parameters())
         with torch.no_grad():
             tensors = {VECTORS: torch.cat([part() for part in parts], dim=1)}
-        tensors |= {HEAD_PREFIX + name: named[name] for name in head_of(model)}
+        tensors |= {_filed(name): named[name] for name in head_of(model)}
         _write(folder / WEIGHTS, tensors)
         if any(part.network is not None for part in parts):
             states = enumerate(part.state_dict() for part in parts)
@@ -111,7 +111,7 @@ class LearnedStage(InPlace):
                 for key, value in part.state_dict().items() if state else ():
                     value.copy_(state[f"{number}.{key}"])
             for name in head_of(model):
-                named[name].copy_(tensors[HEAD_PREFIX + name])
+                named[name].copy_(tensors[_filed(name)])
         return model
 
 
@@ -121,6 +121,11 @@ def head_of(model: nn.Module) -> list[str]:
     if base.get_output_embeddings() is not None:  # type: ignore[no-untyped-call]
         return []
     return [name for name in head_names(base) if ".original_module." not in name]
+
+
+def _filed(name: str) -> str:
+    """A parameter of the head as the file names it: adapters that came later, or come after, keep theirs one module deeper."""
+    return HEAD_PREFIX + name.replace(".modules_to_save.default", "")
 
 
 def fits(model: nn.Module, form: Form, length: int) -> None:

@@ -1,12 +1,14 @@
-"""Fine-tuning and learned prompts in one chain: one artifact, gone on with bit by bit, used as one."""
+"""Adapters and a learned prompt that move together: one artifact, gone on with bit by bit, used as one."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM
 
 import joyul
 from joyul.run import Run
@@ -14,8 +16,7 @@ from tests import tiny
 from tests.conftest import write_csv
 from tests.forks import kept
 
-SETTINGS = {"base": "bert", "precision": "fp32", "epochs": 2, "batch_size": 16, "save_every": 1, "test": "none"}
-CHAINS = ("full+soft_prompt", "layers+prefix", "lora+soft_prompt", "lora+prefix", "soft_prompt+head")
+SETTINGS: dict[str, Any] = {"base": "bert", "precision": "fp32", "epochs": 2, "batch_size": 16, "save_every": 1, "test": "none"}
 TEXTS = ["the good film", "a dull story and a bad plot"]
 
 
@@ -34,19 +35,9 @@ def answers(run: Run, one_by_one: bool = False) -> list[float]:
     return [answer.score or 0.0 for answer in found]
 
 
-@pytest.mark.parametrize("method", [CHAINS[0], *(pytest.param(chain, marks=pytest.mark.slow) for chain in CHAINS[1:])])
-def test_a_chain_is_one_artifact_and_goes_on_bit_by_bit(method: str, desk: Path) -> None:
-    whole = joyul.train("r.csv", method=method, out="whole", **SETTINGS)  # type: ignore[arg-type]
-    assert answers(whole) == pytest.approx(answers(whole, one_by_one=True), abs=1e-5)
-    assert whole.metrics["lineage"][-1]["method"] == method
-    interrupted(method)
-    assert kept(joyul.train(Path("run")).folder) == kept(whole.folder)
-    assert same_files(Path("run"), whole.folder)
-
-
 def test_adapters_and_a_prompt_learn_together(desk: Path) -> None:
-    joint = joyul.train("r.csv", method="lora+soft_prompt", joint="true", out="whole", **SETTINGS)  # type: ignore[arg-type]
-    apart = joyul.train("r.csv", method="lora", out="lora", **SETTINGS)  # type: ignore[arg-type]
+    joint = joyul.train("r.csv", method="lora+soft_prompt", joint="true", out="whole", **SETTINGS)
+    apart = joyul.train("r.csv", method="lora", out="lora", **SETTINGS)
     adapters = [load_file(folder / "stages" / "01-lora" / "adapter_model.safetensors") for folder in (joint.folder, apart.folder)]
     moved = [not torch.equal(adapters[0][name], value) for name, value in adapters[1].items() if "lora_" in name]
     assert all(moved), "the adapters went on moving beside the prompt"
@@ -60,7 +51,7 @@ def test_adapters_and_a_prompt_learn_together(desk: Path) -> None:
 
 def interrupted(method: str, updates: int = 10, **settings: str) -> None:
     """A run that is left in its second stage."""
-    running = joyul.steps("r.csv", method=method, out="run", **{**SETTINGS, **settings})  # type: ignore[arg-type]
+    running = joyul.steps("r.csv", method=method, out="run", **{**SETTINGS, **settings})
     found = [next(running) for _ in range(updates)]
     running.close()
     assert found[-1].stage == 2
@@ -72,3 +63,33 @@ def same_files(one: Path, other: Path) -> bool:
     assert files
     pairs = [(load_file(one / file), load_file(other / file)) for file in files]
     return all(a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", ["soft_prompt", "prefix"])
+def test_the_hard_prompt_is_where_the_learned_one_starts(name: str, desk: Path) -> None:
+    """The tokens of the template that won, then the labels' words; for a prefix the keys and values the base makes of them."""
+    base = tiny.save(desk / "words", "bert", "AutoModelForMaskedLM", initializer_range=0.3)
+    asked = {"template": ["{text} the film is {label}", "{text} a fine story {label}"], "label_words": ["no=bad|dull", "yes=good"]}
+    given: dict[str, Any] = {**SETTINGS, **asked, "base": base, "epochs": 1, "learning_rate": 1e-5}  # hardly moves
+    made = joyul.train("r.csv", method=f"prompt+{name}", prompt_length=5, out=name, **given)
+    form = made.load().form
+    chosen = {asked["template"][0]: "the film is bad good", asked["template"][1]: "a fine story bad good"}[form.spec()["template"]]
+    words = form.setting.tokenizer(chosen, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    body = AutoModelForMaskedLM.from_pretrained(base).bert.eval()
+    states = body.embeddings.word_embeddings(words)
+    found = load_file(made.folder / "stages" / f"02-{name}" / "adapter_model.safetensors")["prompt_embeddings"]
+    if name == "soft_prompt":
+        assert torch.allclose(found, states[0], atol=1e-4)
+        return
+    first = body.encoder.layer[0].attention.self
+    hidden = body.embeddings(inputs_embeds=states)
+    assert torch.allclose(found[:, : tiny.WIDTH], first.key(hidden)[0], atol=1e-4)
+    assert torch.allclose(found[:, tiny.WIDTH : 2 * tiny.WIDTH], first.value(hidden)[0], atol=1e-4)
+
+
+def test_adapters_leave_the_network_of_a_prompt_alone(desk: Path) -> None:
+    made = joyul.train("r.csv", method="p_tuning+lora", out="run", **SETTINGS)
+    tensors = load_file(made.folder / "stages" / "02-lora" / "adapter_model.safetensors")
+    assert tensors
+    assert not any("learned_prompt" in name for name in tensors)
+    assert answers(made) == pytest.approx(answers(made, one_by_one=True), abs=1e-5)
