@@ -25,8 +25,7 @@ Architecture = Literal["encoder", "decoder", "encoder-decoder", "hosted"]  # hos
 class Example:
     """What travels from the file to the prediction.
 
-    `inputs` maps a role (`text`, `text_pair`) to its value; `target` is the value as it stood in the file, or None;
-    `id` is `file:row` with rows counted from 1 below the header.
+    `inputs` maps a role (`text`, `text_pair`) to its value; `target` is as in the file, or None; `id` is `file:row`, from 1.
     """
 
     id: str
@@ -40,10 +39,9 @@ class Example:
 class Row:
     """One Example as tokens.
 
-    `tokens` maps the names of the model's inputs to one list of integers each; `target` is encoded by the Task;
-    `units` says how many terms the row adds to the loss (1, or its target tokens) and `weight` multiplies them;
-    `cut` and `unknown` count the tokens lost to `max_length` and those the tokenizer does not know; `aside` is what the Form
-    needs beside the outputs to put the answer together (which token stands for which word).
+    `tokens` maps the names of the model's inputs to one list of integers each; `target` is encoded by the Task; `units` says how
+    many terms the row adds to the loss (1, or its target tokens) and `weight` multiplies them; `cut` and `unknown` count tokens
+    lost to `max_length` and those the tokenizer does not know; `aside` is what the Form needs beside the outputs to answer.
     """
 
     id: str
@@ -125,10 +123,7 @@ class Task(Protocol):
         """The inverse of `encode`."""
 
     def answer(self, found: Any) -> Prediction:
-        """The Prediction for what a Form reads off one row: probabilities of labels, a number, a text, tags with their places.
-
-        Thresholds are applied here. Where there is no finite number there is no answer.
-        """
+        """The Prediction for what a Form reads off one row, thresholds applied. Without a finite number there is no answer."""
 
     @property
     def why_not_plain(self) -> str | None:
@@ -259,6 +254,12 @@ class Method(Protocol):
     def at(self, groups: Sequence[ParameterGroup], done: int, total: int) -> Sequence[ParameterGroup]:
         """Those of `groups` that move in the update behind `done` of `total`: pure, so that resuming needs no state."""
 
+    def aim(self, model: nn.Module, form: Form) -> Form:
+        """The Form whose loss is followed: `form`, unless the stage learns something else first; then nothing is validated."""
+
+    def settle(self, model: nn.Module, form: Form, train: Sequence[Row], valid: Sequence[Row], seed: int) -> None:
+        """What is computed once the weights stand still: a head in closed form, say."""
+
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write what `insert` added and plain `model/` cannot hold; nothing when there is no such thing."""
 
@@ -274,10 +275,9 @@ class Method(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one update, or one search round, did. A line of steps.jsonl.
+    """What one update, or one search round, did: a line of steps.jsonl.
 
-    `kind`: `update` trains; `search` tries a Form; `range` is one update of a learning-rate range test and `probe` one short run
-    at a rate: what they did to the weights is taken back.
+    `kind`: `update` trains; `search` tries a Form; `range` (one update of a range test) and `probe` (a short run) are taken back.
     `seconds` is wall time since the previous Step ended (the first: since training started), evaluation and saving in it;
     `memory` is the process's resident memory in bytes (the accelerator's, where there is one).
     """

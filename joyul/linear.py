@@ -17,7 +17,6 @@ import torch
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor, nn
 
 from joyul.contracts import Architecture, Batch, Example, Form, ParameterGroup, Prediction, Row, Setting, Task
@@ -30,7 +29,6 @@ from joyul.messages import words
 from joyul.methods.base import InPlace
 
 FOLDER, VOCABULARY, WEIGHTS = "linear", "vocabulary.json", "linear.safetensors"
-NEVER = -1e4  # a logit that no other can be below
 PARTS: Mapping[str, Mapping[str, Any]] = {
     "words": {"ngram_range": (1, 2), "sublinear_tf": True},
     "characters": {"analyzer": "char_wb", "ngram_range": (2, 4), "sublinear_tf": True},
@@ -163,39 +161,6 @@ class Counting(InPlace):
 def text_of(example: Example) -> str:
     """The text of a row, its pair behind it."""
     return "\n".join(str(value) for value in example.inputs.values())
-
-
-def fit(task: Task, features: Any, targets: Sequence[Any], strength: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients of shape (outputs, features) and intercepts, as the task's readout takes them.
-
-    Logistic regression for one label; one for each label where rows have several; ridge regression for a number. `targets` as the
-    task encodes them, `strength` the inverse of regularisation.
-    """
-    if task.target_type == "number":
-        line = Ridge(alpha=1 / strength).fit(features, targets)
-        return np.atleast_2d(line.coef_), np.atleast_1d(line.intercept_)
-    if task.target_type == "label":
-        return _softmax(LogisticRegression(C=strength, max_iter=1000, random_state=seed).fit(features, targets), len(task.labels))
-    lines = [_binary(features, [place in members for members in targets], strength, seed) for place in range(len(task.labels))]
-    return np.stack([line for line, _ in lines]), np.array([base for _, base in lines])
-
-
-def _softmax(fitted: LogisticRegression, labels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of two labels scikit-learn keeps one line; halves of it with both signs say the same. A label of no row is never said."""
-    lines, base = fitted.coef_, fitted.intercept_
-    if len(lines) == 1:
-        lines, base = np.stack([-lines[0] / 2, lines[0] / 2]), np.array([-base[0] / 2, base[0] / 2])
-    coefficients, intercepts = np.zeros((labels, lines.shape[1])), np.full(labels, NEVER)
-    coefficients[fitted.classes_], intercepts[fitted.classes_] = lines, base
-    return coefficients, intercepts
-
-
-def _binary(features: Any, holds: Sequence[bool], strength: float, seed: int) -> tuple[np.ndarray, float]:
-    """One label's line; a label of no row, or of every row, needs none."""
-    if len(set(holds)) == 1:
-        return np.zeros(features.shape[1]), -NEVER if holds[0] else NEVER
-    fitted = LogisticRegression(C=strength, max_iter=1000, random_state=seed).fit(features, holds)
-    return fitted.coef_[0], float(fitted.intercept_[0])
 
 
 def save(folder: Path, model: Linear, form: Counts) -> None:

@@ -95,7 +95,7 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
     if isinstance(task, Regress) and not kept:
         _start_at(model, task.mean if task.scale == 1.0 else 0.0)
-    pooled = not kept and _pools(model, methods, files)
+    pooled = not kept and _pools(model, form, methods, files)
     if pooled:
         append_mean_pooling(model)
         notes.say("pooling_appended", base=settings.base)
@@ -160,14 +160,15 @@ def _max_length(settings: RunSettings, files: BaseFiles, room: int = 0) -> int:
     return min(longest, free)
 
 
-def _pools(model: PreTrainedModel, methods: Sequence[Method], files: BaseFiles) -> bool:
-    """Whether the first stage to move anything moves, of a base trained for mean pooling, a new head alone."""
+def _pools(model: PreTrainedModel, form: Form, methods: Sequence[Method], files: BaseFiles) -> bool:
+    """Whether the first stage to move anything reads a base trained for mean pooling as a whole, as a new head alone does."""
     first = next((method for method in methods if method.trains), None)
     double = first.insert(twin(model)) if first else model
     moving = {id(parameter) for group in first.moves(double) for parameter in group.parameters.values()} if first else set()
     names = {name for name, parameter in own_parameters(inner(double)).items() if id(parameter) in moving}
-    alone = bool(names) and names <= set(head_names(model)) and not type(model).__name__.endswith("TokenClassification")
-    return alone and declared_pooling(files.source.path) == "mean" and can_pool(model)
+    whole = (bool(names) and names <= set(head_names(model))) or (first is not None and first.aim(double, form) is not form)
+    whole = whole and not type(model).__name__.endswith("TokenClassification")
+    return whole and declared_pooling(files.source.path) == "mean" and can_pool(model)
 
 
 def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathered | None, notes: Notes) -> None:

@@ -104,7 +104,7 @@ def printed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[st
 
 
 def test_json_of_what_needs_no_run(small: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert [row["method"] for row in printed(["methods"], capsys)["methods"]] == ["full", "layers", "head", *ADAPTERS, "soft_prompt", "p_tuning", "prefix", "prompt"]
+    assert [row["method"] for row in printed(["methods"], capsys)["methods"]] == ["full", "layers", "contrast", "head", *ADAPTERS, "soft_prompt", "p_tuning", "prefix", "prompt"]
     assert {"python", "torch", "device"} <= printed(["env"], capsys).keys()
     assert printed(["init", "classify"], capsys) == {"recipe": "recipe.yaml"}
 

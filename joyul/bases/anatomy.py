@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,6 +94,25 @@ def head_names(model: PreTrainedModel) -> list[str]:
     if not any(name.startswith(prefix) for name in names):
         return []
     return [name for name in names if not name.startswith(prefix) or name.startswith(prefix + "pooler.")]
+
+
+def last_linear(model: nn.Module) -> str | None:
+    """The layer of the head that makes the logits, by its name in `model`; None where no linear layer does."""
+    owners = {name.rpartition(".")[0] for name in head_names(inner(model)) if "pooler" not in name}
+    names = [name for name, module in model.named_modules() if name in owners and isinstance(module, nn.Linear)]
+    return str(names[-1]) if names else None
+
+
+@contextmanager
+def without(model: nn.Module, name: str) -> Iterator[None]:
+    """While open, the module `name` passes on what it gets: without the last linear layer, the logits are what it reads."""
+    owner, _, attribute = name.rpartition(".")
+    parent, module = model.get_submodule(owner), model.get_submodule(name)
+    setattr(parent, attribute, nn.Identity())
+    try:
+        yield
+    finally:
+        setattr(parent, attribute, module)
 
 
 def architecture(config: Any) -> Architecture:

@@ -12,26 +12,24 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import torch
 from torch import nn
 
 from joyul import linear, results
-from joyul.bases.anatomy import head_names, inner
+from joyul.bases.anatomy import inner, last_linear
 from joyul.bases.source import RECIPE_FILE
-from joyul.contracts import Example, Form, Method, Row, Task
+from joyul.contracts import Example, Method, Task
 from joyul.engine import device
-from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.evaluate import Evaluation
 from joyul.errors import DoesNotFit
 from joyul.files import write_text
-from joyul.forms.readouts import READOUTS, predictions
+from joyul.forms.readouts import READOUTS
 from joyul.forms.rows import untokenised
 from joyul.linear import Counts, Features, Linear, text_of
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, fitting
+from joyul.methods.fitted import fit_head, strongest
 from joyul.methods.head import Head
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
@@ -42,7 +40,6 @@ from joyul.tasks.tag import Tag
 if TYPE_CHECKING:
     from joyul.data.gather import Gathered
 
-STRENGTHS = (1.0, 10.0, 100.0)  # inverse regularisation, chosen on the validation rows
 NO_BASE = "none"
 Answer = Callable[[Sequence[Example]], list[Any]]
 Result = tuple[Path, dict[str, Any], dict[str, Evaluation]]  # the run folder, what metrics.json holds, answers by split
@@ -73,7 +70,7 @@ def tfidf(work: Work) -> Result:
         raise DoesNotFit("method_does_not_fit", method=Counts.name, task=work.task.name, reason=reason)
     form = Counts(untokenised(work.task), features)
     counted = features.of(texts), features.of([text_of(example) for example in work.data.valid])
-    model = Linear(*_strongest(work, form, *counted))
+    model = Linear(*strongest(work.task, counted, (_encoded(work, "train"), _encoded(work, "valid")), work.recipe.run.seed))
     nn.Module.to(model, device.device())
     work.folder.mkdir(parents=True, exist_ok=True)
     linear.save(work.folder, model, form)
@@ -92,35 +89,18 @@ def frozen(work: Work) -> Result:
     if work.task.target_type not in READOUTS:
         reason = words("form_needs_label", form="frozen", task=work.task.name)
         raise DoesNotFit("method_does_not_fit", method="frozen", task=work.task.name, reason=reason)
-    name = _last_linear(tuned.model)
-    train, valid = (_states(tuned, name, work.data.rows(split, tuned.form, work.notes)) for split in ("train", "valid"))
-    coefficients, intercepts = _strongest(work, tuned.form, train, valid)
+    name = last_linear(tuned.model)
+    if name is None:
+        raise DoesNotFit("no_linear_head", found=inner(tuned.model).config.model_type)
+    train, valid = (work.data.rows(split, tuned.form, work.notes) for split in ("train", "valid"))
+    fit_head(tuned.model, tuned.form, name, train, valid, work.recipe.run.seed)
     layer = tuned.model.get_submodule(name)
-    assert isinstance(layer, nn.Linear)
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor(coefficients))
-        if layer.bias is not None:
-            layer.bias.copy_(torch.tensor(intercepts))
     tuned.moved, tuned.trainable = True, {name: parameter.numel() for name, parameter in layer.named_parameters()}
     return _finished(work, "frozen", work.recipe.run.base, tuned, (head,), time.perf_counter() - started)
 
 
-def _strongest(work: Work, form: Form, train: Any, valid: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients and intercepts with the best validation score; of the first among equals."""
-    task = form.setting.task
-    targets = [task.encode(example.target, example.id) for example in work.data.train]
-    wanted = [task.decode(task.encode(example.target, example.id)) for example in work.data.valid]
-    fits = [
-        linear.fit(task, train, targets, strength, work.recipe.run.seed)
-        for strength in (STRENGTHS if wanted else STRENGTHS[1:2])
-    ]
-    if not wanted:
-        return fits[0]
-    scores = []
-    for coefficients, intercepts in fits:
-        said = predictions(torch.tensor(valid @ coefficients.T + intercepts), task)
-        scores.append(task.metrics(wanted, [one.value for one in said])[task.metric])
-    return fits[scores.index(max(scores))]
+def _encoded(work: Work, split: Literal["train", "valid"]) -> list[Any]:
+    return [work.task.encode(example.target, example.id) for example in getattr(work.data, split)]
 
 
 def majority(task: Task, train: Sequence[Example]) -> Answer:
@@ -148,33 +128,6 @@ def targets(task: Task, examples: Sequence[Example]) -> list[Any]:
 
 ANSWERS: dict[str, Callable[[Task, Sequence[Example]], Answer]] = {"majority": majority, "lexicon": lexicon}
 BASELINES: dict[str, Callable[[Work], Result]] = {"tfidf": tfidf, "frozen": frozen}
-
-
-def _last_linear(model: nn.Module) -> str:
-    """The layer of the head that makes the logits, by its name in `model`."""
-    base = inner(model)
-    owners = {name.rpartition(".")[0] for name in head_names(base) if "pooler" not in name}
-    names = [name for name, module in model.named_modules() if name in owners and isinstance(module, nn.Linear)]
-    if not names:
-        raise DoesNotFit("no_linear_head", found=base.config.model_type)
-    return str(names[-1])
-
-
-def _states(tuned: Tuned, name: str, rows: Sequence[Row]) -> np.ndarray:
-    """What that layer reads of each row, shape (rows, width): the logits, once the layer passes on what it gets."""
-    owner, _, attribute = name.rpartition(".")
-    parent, layer = tuned.model.get_submodule(owner), tuned.model.get_submodule(name)
-    found: dict[int, np.ndarray] = {}
-    tuned.model.eval()
-    setattr(parent, attribute, nn.Identity())
-    try:
-        with torch.no_grad():
-            for piece in cut(rows, TOKEN_BUDGET[device.device().type], None):
-                states = tuned.model(**tuned.form.collate(piece).inputs).logits.float().cpu().numpy()
-                found |= zip(map(id, piece), states, strict=True)
-    finally:
-        setattr(parent, attribute, layer)
-    return np.stack([found[id(row)] for row in rows]) if rows else np.zeros((0, 1))
 
 
 def _finished(work: Work, name: str, base: str, tuned: Tuned, methods: Sequence[Method], seconds: float) -> Result:

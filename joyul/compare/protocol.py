@@ -42,7 +42,7 @@ from joyul.start import require_base
 from joyul.state import Hold
 
 # Fine-tuning, prompt-tuning and both in turn; cheap ones first, so that there are figures from the first seconds on.
-ALL = ("prompt", "head", "layers", "lora", "soft_prompt", "full", "full+soft_prompt")
+ALL = ("prompt", "head", "contrast", "layers", "lora", "soft_prompt", "full", "full+soft_prompt")
 Follow = Callable[[Generator[Step, None, Run], Recipe], Run]
 Show = Callable[[dict[str, Any]], None]
 

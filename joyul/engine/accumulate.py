@@ -14,6 +14,7 @@ from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import accelerator, device
 from joyul.engine.finite import require_finite
 from joyul.engine.lanes import Lanes
+from joyul.engine.together import Together, accumulate_together, ties
 from joyul.errors import RunError
 
 Gradient = Sequence[Tensor | None]  # one a parameter
@@ -54,17 +55,18 @@ def accumulate(
     RunError when a single row does not fit.
     """
     total = sum(row.weight * row.units for row in rows)
+    tied = ties(form)
     dealt = lanes.deal(rows) if lanes else [list(rows)]
 
     def loss_of(piece: Sequence[Row]) -> Tensor:
-        with torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
+        with _arithmetic(precision):
             losses = form.losses(model, form.collate(piece), label_smoothing)
-        weights = torch.tensor([row.weight for row in piece], device=losses.device)
-        require_finite(losses, piece)
-        return (losses.float() * weights).sum() / total
+        return _share(losses, piece, total)
 
     while True:
         try:
+            if tied is not None:
+                return _together(model, tied, pieces.of(rows), precision, total, partial(reseed, 0))
             if lanes is None or len(dealt) == 1:
                 reseed(0)
                 return _here(loss_of, pieces.of(rows))
@@ -76,6 +78,31 @@ def accumulate(
         pieces.halve(rows)
         if device().type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _arithmetic(precision: str) -> torch.autocast:
+    return torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def _share(losses: Tensor, rows: Sequence[Row], total: float) -> Tensor:
+    """What `rows` add to the mean loss of the update, whose rows weigh `total` in all."""
+    require_finite(losses, rows)
+    weights = torch.tensor([row.weight for row in rows], device=losses.device)
+    return (losses.to(torch.promote_types(losses.dtype, torch.float32)) * weights).sum() / total
+
+
+def _together(
+    model: nn.Module, form: Together, pieces: Sequence[Sequence[Row]], precision: str, total: float, reseed: Callable[[], None]
+) -> float:
+    def states(piece: Sequence[Row]) -> Tensor:
+        with _arithmetic(precision):
+            found = form.states(model, form.collate(piece))
+        return found.to(torch.promote_types(found.dtype, torch.float32))
+
+    def loss(found: Tensor, rows: Sequence[Row]) -> Tensor:
+        return _share(form.together(found, rows), rows, total)
+
+    return accumulate_together(states, loss, form.views, pieces, reseed)
 
 
 def _here(loss_of: Callable[[Sequence[Row]], Tensor], pieces: Sequence[Sequence[Row]]) -> float:

@@ -305,6 +305,7 @@ ENGLISH = {
     "form_without_words": "the form {form} reads words off the base's own output layer, and it was saved without one. form=similarity or form=default fit",
     "form_without_mask": "form={form} needs a mask token, and the tokenizer {tokenizer} has none. Use form=similarity or form=default.",
     "form_does_not_fit": "form={form} does not fit {base}: {reason}.",
+    "pairs_need_label": "pairs of equal labels need one label a row, and {task} has none: try pairs=dropout",
     "method_needs_head": "it moves the head, and the form {form} has none",
     "top_layers_too_many": "top_layers={found}, but {model} has {layers} layers. Give 1 to {layers}, or method=full.",
     "target_unknown": "{found!r} ends the name of no module that {method} could stand beside; there are {allowed}.",

@@ -259,6 +259,7 @@ KOREAN = {
     "form_without_words": "{form} 틀은 모델의 출력 층에서 단어를 읽는데 이 모델은 출력 층 없이 저장되었습니다. form=similarity나 form=default가 맞습니다",
     "form_without_mask": "form={form}에는 마스크 토큰이 필요한데 토크나이저 {tokenizer}에는 없습니다. form=similarity나 form=default를 쓰세요.",
     "form_does_not_fit": "form={form}은(는) {base}에 맞지 않습니다: {reason}.",
+    "pairs_need_label": "같은 라벨의 짝은 행마다 라벨이 하나여야 하는데 {task}에는 없습니다: pairs=dropout을 써 보세요",
     "method_needs_head": "분류 층을 움직이는 방법인데 {form} 틀에는 분류 층이 없습니다",
     "top_layers_too_many": "top_layers={found}인데 {model} 모델의 층은 {layers}개입니다. 1에서 {layers} 사이로 주거나 method=full을 써 주세요.",
     "target_unknown": "{method}이(가) 붙을 수 있는 모듈 가운데 이름이 {found!r}(으)로 끝나는 것이 없습니다. 있는 것: {allowed}.",

@@ -7,6 +7,7 @@ from functools import partial
 
 from joyul.contracts import Method
 from joyul.methods.adapter import PeftAdapter
+from joyul.methods.contrast import Contrast
 from joyul.methods.full import Full
 from joyul.methods.head import Head
 from joyul.methods.layers import Layers
@@ -26,6 +27,7 @@ def _adapter(name: str, run: RunSettings, stage: StageSettings) -> Method:
 METHODS: dict[str, Build] = {
     "full": lambda run, stage: Full(stage.layer_decay or 1.0, stage.unfreeze == "gradual"),
     "layers": lambda run, stage: Layers(stage.top_layers or 1, stage.layer_decay or 1.0, stage.unfreeze == "gradual"),
+    "contrast": lambda run, stage: Contrast(stage.pairs or "labels", stage.temperature or 0.1),
     "head": lambda run, stage: Head(),
     **{name: partial(_adapter, name) for name in ADAPTERS},
     "soft_prompt": lambda run, stage: SoftPrompt("soft_prompt", stage),

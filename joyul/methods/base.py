@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from joyul.contracts import Form, ParameterGroup
+from joyul.contracts import Form, ParameterGroup, Row
 
 
 class InPlace:
@@ -28,6 +28,12 @@ class InPlace:
 
     def at(self, groups: Sequence[ParameterGroup], done: int, total: int) -> Sequence[ParameterGroup]:
         return groups
+
+    def aim(self, model: nn.Module, form: Form) -> Form:
+        return form
+
+    def settle(self, model: nn.Module, form: Form, train: Sequence[Row], valid: Sequence[Row], seed: int) -> None:
+        return None
 
     def save(self, model: nn.Module, folder: Path) -> None:
         return None

@@ -36,6 +36,7 @@ from joyul.recipe.settings import StageSettings
 from joyul.recipe.stages import STAGES
 from joyul.signals import Interrupted, interruptible, whole
 
+SPLITS: tuple[Literal["train", "valid"], ...] = ("train", "valid")
 CHUNK = 1000  # rows tokenised between two ticks of the progress bar
 
 
@@ -117,6 +118,8 @@ def stage(
         tuned.rates.append((method, chosen["learning_rate"]))
         with recomputing(tuned.model) if settings.gradient_checkpointing else nullcontext():
             yield from _train(tuned, groups, plan, data, settings, notes or Notes(), saver, begun, control or Control())
+            train, valid = (data.rows(split, tuned.form, notes or Notes()) for split in SPLITS)
+            method.settle(tuned.model, tuned.form, train, valid, seed)
         saver.changed = True
 
 
@@ -200,8 +203,9 @@ def _train(
     tuned: Tuned, groups: Sequence[ParameterGroup], plan: Plan, data: Data, settings: StageSettings, notes: Notes,
     saver: Saver, begun: Checkpoint | None, control: Control,
 ) -> Iterator[Step]:  # fmt: skip
-    form, at = tuned.form, tuned.stages[-1].at
-    rows, valid = _weighted(data.rows("train", form, notes), form, settings), data.rows("valid", form, notes)
+    form, at = tuned.stages[-1].aim(tuned.model, tuned.form), tuned.stages[-1].at
+    rows = _weighted(data.rows("train", form, notes), form, settings)
+    valid = data.rows("valid", form, notes) if form is tuned.form else []
     with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
         average = Average(moving, plan.epochs if settings.average else None, plan.updates(len(rows)))
         best = Best(moving, form.setting.task.metric, settings.patience, average)

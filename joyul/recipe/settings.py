@@ -212,6 +212,15 @@ class StageSettings(BaseModel):
         "학습하는 동안 벡터가 거치는 작은 신경망: none, mlp (대신), residual (더하기)", aliases=("reparameterization",),
     )] = None
 
+    pairs: Annotated[Literal["labels", "dropout"] | None, Doc(
+        "what belongs together: rows of one label, or each row with itself under other dropout (SimCSE)",
+        "무엇을 가까이 모을지: labels (같은 라벨의 행) 또는 dropout (드롭아웃만 다른 같은 행, SimCSE)",
+    )] = None
+    temperature: Annotated[float | None, Field(gt=0), Doc(
+        "divides the similarities of rows: the lower, the more the nearest rows count",
+        "행 사이의 유사도를 나누는 값. 낮을수록 가까운 행이 중요해짐", aliases=("tau",),
+    )] = None
+
     joint: Annotated[bool | None, Doc(
         "what the stages before moved goes on moving, each at its own rate, instead of being folded in and frozen",
         "앞 단계에서 학습한 것도 합치거나 고정하지 않고 각자의 학습률로 계속 움직임", aliases=("train_jointly",),

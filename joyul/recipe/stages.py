@@ -105,7 +105,9 @@ TRAINING = (
     "epochs", "learning_rate", "batch_size", "micro_batch", "weight_decay", "schedule", "warmup", "clip",
     "label_smoothing", "class_weights", "patience", "average", "gradient_checkpointing",
 )
+UNVALIDATED = ("label_smoothing", "class_weights", "patience")  # what a stage that learns something beside the task has not
 BY_LAYER = ("layer_decay", "unfreeze")
+TEMPERATURES = {"labels": 0.1, "dropout": 0.05}  # Khosla et al. (2020), Gao et al. (2021)
 MIDDLING = (1000, 20_000)  # rows
 
 
@@ -128,6 +130,15 @@ def _full(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
 def _top_layers(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
     third = Default(max(1, sizes.layers // 3), words("why_layers", layers=sizes.layers))
     return {"top_layers": third, **_by_layer(sizes, given)}
+
+
+def _contrast(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
+    """Of few rows many passes; the settings of AdamW as for every weight."""
+    pairs = given.get("pairs") or "labels"
+    made = _training(FULL_RATES, batch_size=32, updates=100, least=1, most=20, patience=1)(sizes, given)
+    found = {key: default for key, default in made.items() if key not in UNVALIDATED}
+    temperature = Default(TEMPERATURES[pairs], words("why_method"))
+    return {**found, "pairs": Default(pairs, words("why_method")), "temperature": temperature}
 
 
 def _adapter(adapter: Adapter) -> StageInfo:
@@ -181,6 +192,12 @@ STAGES: dict[str, StageInfo] = {
         "the top layers and the head", "위쪽 층들과 분류 층", (*TRAINING, "top_layers", *BY_LAYER),
         {"learning_rate": (1e-8, 1e-1), "epochs": (0, 1000)},
         _training(LAYERS_RATES, batch_size=16, updates=300, least=3, most=15, patience=3, own=_top_layers),
+    ),
+    "contrast": StageInfo(
+        "every weight, by pairs of rows (Tunstall et al., 2022; Gao et al., 2021); then a head in closed form",
+        "행의 짝으로 모든 가중치 (Tunstall et al., 2022; Gao et al., 2021), 그 뒤에 닫힌 식으로 푼 분류 층",
+        (*(key for key in TRAINING if key not in UNVALIDATED), "pairs", "temperature"),
+        {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)}, _contrast,
     ),
     "head": StageInfo(
         "the head alone; the base stays frozen", "분류 층만. 모델 본체는 고정", TRAINING,

@@ -23,6 +23,7 @@ from joyul.compare.protocol import ALL
 from joyul.compare.verdict import Candidate, decide
 from joyul.engine import loop
 from joyul.errors import DataError, UsageError
+from joyul.methods.fitted import fit
 from joyul.notes import Notes
 from joyul.recipe.resolve import from_words
 from joyul.signals import Interrupted
@@ -224,7 +225,7 @@ def test_what_does_not_fit_is_left_out_unless_asked_for(reviews: str, base: str,
     assert {row["method"] for row in found.record["methods"] if row["error"]} == {"prompt"}
     numbers = write_csv(tmp_path / "n.csv", [("text", "label"), *((" ".join(tiny.TEXTS[n % 16].split()[: 3 + n % 5]), str(n % 7 / 2)) for n in range(80))])
     found = joyul.compare(data=numbers, base=base, task="regress", out=str(tmp_path / "n"), epochs=1)
-    assert {*ALL} - {row["method"] for row in found.record["methods"]} == {"prompt"}
+    assert {*ALL} - {row["method"] for row in found.record["methods"]} == {"prompt", "contrast"}
 
 
 def test_an_interrupted_comparison_goes_on_where_it_stood(
@@ -276,7 +277,7 @@ def test_the_linear_result_answers_as_scikit_learn_does(rows: list[tuple[str, st
         peer = LogisticRegression(C=10, max_iter=1000).fit(union.fit_transform(texts), targets)
         task = Classify.learn(targets)
         features = linear.Features.fit(texts)
-        fitted = linear.fit(task, features.of(texts), [task.encode(target) for target in targets], 10, 0)
+        fitted = fit(task, features.of(texts), [task.encode(target) for target in targets], 10, 0)
         folder = tmp_path / str(len(task.labels))
         linear.save(folder, linear.Linear(*fitted), linear.Counts(untokenised(task), features))
         model, form = linear.load(folder, task)
