@@ -7,7 +7,7 @@
 Base `starter`, all defaults. SST-2: `data=train.csv test=dev.csv`, validation carved from train. banking77 (a tenth held out,
 another one each seed), trec (official test) and pubmedqa (question and abstract as a pair; five folds, a seed is a fold): `full`
 against TF-IDF with logistic regression on the same rows. Three seeds where there are no folds. What was measured is kept row by
-row in benchmarks/spine.json, and the table in benchmarks/README.md is written from it.
+row in benchmarks/spine.json, from which benchmarks/write.py makes the table in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from unittest import mock
 
 import numpy as np
 from scipy.stats import t
+from write import write
 
 from joyul import start
 from joyul.compare.baselines import NO_BASE, Work, tfidf
@@ -163,7 +164,7 @@ def keep(name: str, seed: int, cell: Cell) -> None:
     found = kept()
     found[name] = dict(sorted({**found.get(name, {}), str(seed): cell}.items()))
     KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    write(found)
+    write()
 
 
 def lines(name: str, cells: Mapping[str, Cell]) -> list[str]:
@@ -206,17 +207,16 @@ def against_tfidf(name: str, cells: Mapping[str, Cell]) -> str:
     return f"{found.interval[0]:.4f} to {found.interval[1]:.4f} (p = {found.p:.2g})" if found is not None else ""
 
 
-def write(found: Mapping[str, Mapping[str, Cell]]) -> None:
-    """benchmarks/README.md, from what has been measured so far."""
+def section(found: Mapping[str, Mapping[str, Cell]]) -> list[str]:
+    """The lines of benchmarks/README.md, from what has been measured so far."""
     used = ", ".join(f"{package} {version}" for package, version in versions().items())
     head = [
-        "# Measured", "", f"Written by `python benchmarks/spine.py` on {datetime.date.today()}: {describe()}; {used}.",
+        "## Single methods", "", f"`python benchmarks/spine.py`, table of {datetime.date.today()}: {describe()}; {used}.",
         "Base `starter`, default settings. Accuracy; seconds are inside training. An interval is over the seeds (Student's t);",
         "that of a paired difference is over seeds and test rows, as in `joyul compare`.", "",
         "| work | mean over seeds | 95 % interval | each seed | seconds | measured |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
-    rows = [row for name in ROWS if name in found for row in lines(name, found[name])]
-    TABLE.write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8")
+    return [*head, *(row for name in ROWS if name in found for row in lines(name, found[name]))]
 
 
 if __name__ == "__main__":

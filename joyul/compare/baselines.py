@@ -103,21 +103,23 @@ def _encoded(work: Work, split: Literal["train", "valid"]) -> list[Any]:
     return [work.task.encode(example.target, example.id) for example in getattr(work.data, split)]
 
 
-def majority(task: Task, train: Sequence[Example]) -> Answer:
+def majority(work: Work) -> Answer:
     """The answer that ignores the text: the commonest label, the mean of numbers."""
-    answer = task.baseline(targets(task, train))
+    task = work.task
+    answer = task.baseline(targets(task, work.data.train))
     return lambda rows: constant(task, answer, targets(task, rows))
 
 
-def lexicon(task: Task, train: Sequence[Example]) -> Answer:
+def lexicon(work: Work) -> Answer:
     """The commonest tag of each word (or character); of all, for one that was not seen. For tags."""
+    task = work.task
     assert isinstance(task, Tag)
     seen: dict[str, Counter[str]] = {}
-    for example in train:
+    for example in work.data.train:
         for piece, tag in zip(task.pieces(example.inputs["text"]), example.target, strict=True):
             seen.setdefault(piece, Counter())[tag] += 1
     usual = {piece: counts.most_common(1)[0][0] for piece, counts in seen.items()}
-    other = task.baseline(targets(task, train))
+    other = task.baseline(targets(task, work.data.train))
     return lambda rows: [[usual.get(piece, other) for piece in task.pieces(row.inputs["text"])] for row in rows]
 
 
@@ -126,7 +128,6 @@ def targets(task: Task, examples: Sequence[Example]) -> list[Any]:
     return [task.decode(task.encode(example.target, example.id)) for example in examples]
 
 
-ANSWERS: dict[str, Callable[[Task, Sequence[Example]], Answer]] = {"majority": majority, "lexicon": lexicon}
 BASELINES: dict[str, Callable[[Work], Result]] = {"tfidf": tfidf, "frozen": frozen}
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Size = int | None  # labelled rows a class; None: all of them
 Part = Literal["valid", "test"]
-PLAIN = ("majority", "lexicon")  # baselines that are answers only: they are reported, never shipped
+PLAIN = ("majority", "lexicon")  # baselines that ignore the text: they are reported, never tested
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,28 @@ class Draw:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the table: a method on a base. `shared`: whether other bases stand in the table too."""
+    """A line of the table: a method on a base. `shared`: whether other bases stand in the table too.
+
+    `control` is the chain whose time the method was given.
+    """
 
     method: str
     base: str
     shared: bool = False
     baseline: bool = False
+    control: str | None = None
 
     @property
     def name(self) -> str:
-        """How it is called: the method, and its base where there are several."""
-        return f"{self.method} ({Path(self.base).name})" if self.shared else self.method
+        """How it is called: the method, its base where there are several, and whose time it had."""
+        own = f"{self.method} ({Path(self.base).name})" if self.shared else self.method
+        return f"{own} [as long as {self.control}]" if self.control else own
 
     @property
     def folder(self) -> str:
         """Where its runs lie under methods/."""
-        return re.sub(r"[^\w.+-]+", "-", f"{self.base}-{self.method}" if self.shared else self.method).strip("-.")
+        plain = f"{self.base}-{self.method}" if self.shared else self.method
+        return re.sub(r"[^\w.+-]+", "-", f"{plain}-as-long-as-{self.control}" if self.control else plain).strip("-.")
 
 
 @dataclass(frozen=True)

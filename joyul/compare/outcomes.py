@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from joyul import artifact, linear
 from joyul.bases.source import MODEL_FOLDER
 from joyul.compare.nouns import Answers, Draw, Entry, Outcome
-from joyul.contracts import Example, Prediction, Step, Task
+from joyul.contracts import Prediction, Step
 from joyul.data.examples import Examples
 from joyul.engine.evaluate import Evaluation
 from joyul.errors import RunError
@@ -67,10 +67,10 @@ def _groups(examples: Examples) -> tuple[Hashable, ...] | None:
     return tuple(group or f"\0{place}" for place, group in enumerate(found)) if any(found) else None
 
 
-def answered(entry: Entry, task: Task, draw: Draw, learn: Callable[[Task, Sequence[Example]], Answer]) -> Outcome:
-    """What leaves nothing to keep but its answers."""
-    splits, started = draw.gathered.splits, time.perf_counter()
-    answer = learn(task, splits.train)
+def answered(entry: Entry, work: Work, draw: Draw, learn: Callable[[Work], Answer]) -> Outcome:
+    """What leaves nothing to keep but its answers. Raises JoyulError and what a model may raise."""
+    splits, task, started = draw.gathered.splits, work.task, time.perf_counter()
+    answer = learn(work)
     spent = time.perf_counter() - started
 
     def answers(examples: Examples) -> Answers:

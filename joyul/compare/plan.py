@@ -10,12 +10,13 @@ import torch
 import transformers
 from transformers import PreTrainedModel
 
+from joyul.bases.anatomy import parameter_count
 from joyul.bases.facts import Shape, Work, cost
 from joyul.bases.hosted import SETTINGS
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, open_base
 from joyul.bases.source import find
 from joyul.compare.nouns import Draw, Entry
-from joyul.contracts import Example
+from joyul.contracts import Example, Method
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device
 from joyul.engine.kernels import rates
@@ -91,37 +92,52 @@ def say(entries: Sequence[Entry], drawn: Sequence[Draw], seeds: int, recipe: Rec
 
 def estimate(entry: Entry, draw: Draw, recipe: Recipe) -> float | None:
     """Seconds of one run's training, from the shapes alone: no weight is read. None where that cannot be told."""
-    try:
-        files = open_base(entry.base)
-        model = _outline(files)
-        rows = draw.gathered.splits.train
-        longest, mean = _lengths(files, [rows[place] for place in range(min(SAMPLE, len(rows)))])
-        config = files.config.get_text_config()
-        tables = sum(item.weight.numel() for item in model.modules() if isinstance(item, torch.nn.Embedding))
-        whole = sum(parameter.numel() for parameter in model.parameters())
-        shape = Shape(int(config.num_hidden_layers), files.width, int(config.num_attention_heads), whole, tables)
-        piece = max(TOKEN_BUDGET[device().type], int(longest))
-        speed = rates(files.width)
-        rate = max(speed.values()) if recipe.run.precision == "auto" else speed.get(recipe.run.precision, speed["fp32"])
-        total, sizes = 0.0, Sizes(files.width, len(rows), layer_count(files.config))
-        for stage in recipe.with_method(entry.method).stages:
-            settings = stage.settle(sizes)
-            epochs, method = settings.epochs, METHODS[stage.method](recipe.run, settings)
-            moving = sum(p.numel() for group in method.moves(method.insert(model)) for p in group.parameters.values())
-            if moving and epochs:
-                work = Work(int(mean * len(rows)), epochs, piece, int(longest))
-                total += cost(shape, moving, work, rate, 0).seconds
-    except (JoyulError, RuntimeError, ValueError, AttributeError, KeyError, TypeError, NotImplementedError):
-        return None  # an architecture whose shape is told only by its weights
+    if find(entry.base).hosted:
+        return None
+    files = open_base(entry.base)
+    model = _outline(files)
+    if model is None:
+        return None
+    rows = draw.gathered.splits.train
+    longest, mean = _lengths(files, [rows[place] for place in range(min(SAMPLE, len(rows)))])
+    speed = rates(files.width)
+    rate = max(speed.values()) if recipe.run.precision == "auto" else speed.get(recipe.run.precision, speed["fp32"])
+    total, sizes = 0.0, Sizes(files.width, len(rows), layer_count(files.config))
+    for stage in recipe.with_method(entry.method).stages:
+        settings = stage.settle(sizes)
+        moving = _moving(METHODS[stage.method](recipe.run, settings), model)
+        if moving is None:
+            return None
+        if moving and settings.epochs:
+            work = Work(int(mean * len(rows)), settings.epochs, max(TOKEN_BUDGET[device().type], int(longest)), int(longest))
+            total += cost(_shape(files, model), moving, work, rate, 0).seconds
     return total
 
 
-def _outline(files: BaseFiles) -> PreTrainedModel:
-    """The model without memory."""
-    with torch.device("meta"):
-        made = transformers.AutoModelForSequenceClassification.from_config(files.config)  # type: ignore[no-untyped-call]
+def _outline(files: BaseFiles) -> PreTrainedModel | None:
+    """The model without memory; None for an architecture that classifies no text."""
+    try:
+        with torch.device("meta"):
+            made = transformers.AutoModelForSequenceClassification.from_config(files.config)  # type: ignore[no-untyped-call]
+    except ValueError:
+        return None
     assert isinstance(made, PreTrainedModel)
     return made
+
+
+def _shape(files: BaseFiles, model: PreTrainedModel) -> Shape:
+    config = files.config.get_text_config()
+    tables = sum(item.weight.numel() for item in model.modules() if isinstance(item, torch.nn.Embedding))
+    return Shape(layer_count(files.config), files.width, int(config.num_attention_heads), parameter_count(model), tables)
+
+
+def _moving(method: Method, model: PreTrainedModel) -> int | None:
+    """Numbers that move; None where that is told only by weights (a start that is computed from them) or nothing fits."""
+    try:
+        groups = method.moves(method.insert(model))
+    except (JoyulError, RuntimeError):
+        return None
+    return sum(parameter.numel() for group in groups for parameter in group.parameters.values())
 
 
 def _lengths(files: BaseFiles, examples: Sequence[Example]) -> tuple[float, float]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from joyul.bases.hosted import check_settings
-from joyul.compare import plan
-from joyul.compare.baselines import ANSWERS, BASELINES, NO_BASE, Result, Work
+from joyul.compare import plan, setfit
+from joyul.compare.baselines import BASELINES, NO_BASE, Answer, Result, Work, lexicon, majority
+from joyul.compare.control import control_of, stretched
 from joyul.compare.draws import draws, gather_pool
 from joyul.compare.finished import compare_finished
 from joyul.compare.nouns import Done, Draw, Entry, Outcome
@@ -43,6 +44,8 @@ from joyul.state import Hold
 
 # Fine-tuning, prompt-tuning and both in turn; cheap ones first, so that there are figures from the first seconds on.
 ALL = ("prompt", "head", "contrast", "layers", "lora", "soft_prompt", "full", "full+soft_prompt")
+# Baselines that leave nothing to ship but their answers.
+ANSWERS: dict[str, Callable[[Work], Answer]] = {"majority": majority, "lexicon": lexicon, setfit.NAME: setfit.setfit}
 Follow = Callable[[Generator[Step, None, Run], Recipe], Run]
 Show = Callable[[dict[str, Any]], None]
 
@@ -110,6 +113,7 @@ def _compared(setup: Setup, started: float) -> Comparison:
     recipe, notes, seeds = setup.recipe, setup.notes, setup.recipe.run.seeds or 1
     plan.say([entry for entry in setup.entries if not entry.baseline], setup.draws, seeds, recipe, notes)
     done = _work(setup, seeds)
+    _controlled(setup, done, seeds)
     record = write(done, setup.task, setup.pool, recipe.run, time.perf_counter() - started, versions())
     verdict = record["verdict"]
     winner = [one for one in done.largest if (one.entry.name, one.entry.base) == (verdict["name"], verdict["base"])]
@@ -131,7 +135,8 @@ def _setup(
     task = learn_task(settings, pool)
     several = len(bases) > 1
     entries = [Entry(name, NO_BASE, baseline=True) for name in ("majority", "lexicon" if task.target_type == "tags" else "tfidf")]
-    entries += [Entry("frozen", base, several, baseline=True) for base in bases]
+    beside = ("frozen", *([setfit.NAME] if setfit.installed() else []))
+    entries += [Entry(name, base, several, baseline=True) for base in bases for name in beside]
     entries += [Entry(name, base, several) for base in bases for name in names]
     drawn = list(draws(pool, settings, notes))
     progress = Progress(hold.folder, recipe, pool.fingerprint)
@@ -184,12 +189,30 @@ def _on_draw(
     return made, late
 
 
+def _controlled(setup: Setup, done: Done, seeds: int) -> None:
+    """The leading chain's best part, given the chain's time, on the same draws of the largest size."""
+    entry = control_of(done, setup.task)
+    if entry is None:
+        return
+    for draw in (one for one in done.draws if one.size == done.draws[0].size):
+        data = Data(draw.gathered.splits.train, draw.gathered.splits.valid or ())
+        try:
+            done.outcomes += [_run(setup, entry, draw, data, seed, seeds, done.outcomes) for seed in range(seeds)]
+        except BudgetSpent as late:
+            done.failures[entry] = str(late)
+            return
+    _tell(setup, entry, done.draws[0], [one for one in done.outcomes if one.entry == entry])
+    _keep_best(done, setup.task)
+
+
 def _varies(entry: Entry) -> bool:
     """Whether another seed gives another result: where something is trained by steps."""
     return not entry.baseline and any("epochs" in STAGES[name].takes for name in chains.names(entry.method))
 
 
-def _run(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int) -> Outcome:
+def _run(
+    setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int, before: Sequence[Outcome] = ()
+) -> Outcome:
     kept = setup.progress.get(entry, draw, number)
     if kept is not None:
         return kept
@@ -203,6 +226,8 @@ def _run(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds:
     else:
         setup.notes.say("comparing", method=f"{entry.name}, {folder.name}" if folder.name != entry.folder else entry.name)
         recipe = plan.recipe_of(setup.recipe, entry, draw, seed, folder)
+    if entry.control is not None:
+        stretched(recipe, entry, [one for one in before if one.draw is draw and one.seed == number])
     gathered, task = draw.gathered, setup.task
     if task.target_type == "label" and recipe.run.labels is None and len(setup.draws) > 1:
         recipe.updated(labels=task.labels)  # a draw may lack a class
@@ -210,7 +235,7 @@ def _run(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds:
     if setup.deadline is not None and time.monotonic() > setup.deadline:
         raise BudgetSpent("budget_spent")
     if entry.method in ANSWERS:
-        return answered(entry, task, draw, ANSWERS[entry.method])
+        return setup.progress.keep(answered(entry, work, draw, ANSWERS[entry.method]))
     if entry.baseline and folder.exists():
         shutil.rmtree(folder)  # what an interrupted comparison left of it
     return setup.progress.keep(perform(entry, work, draw, number, BASELINES.get(entry.method, lambda work: _tuned(setup, work))))

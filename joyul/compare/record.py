@@ -21,7 +21,9 @@ def write(
 ) -> dict[str, Any]:
     """The whole record. Raises RunError when no method is left."""
     part, folded = done.part, settings.folds is not None
-    rows, candidates, tests = [], [], []
+    rows, tests = [], []
+    candidates: list[Candidate] = []
+    controls: list[Candidate] = []
     for entry, outcomes in by_entry(done.outcomes):
         if entry in done.failures:
             continue
@@ -30,11 +32,12 @@ def write(
         deciding = [outcome for outcome in outcomes if outcome.draw.size == done.draws[0].size]
         valid, test = (evidence(deciding, name, task, folded) for name in ("valid", part))
         if entry.method not in PLAIN and valid is not None and test is not None:
-            candidates.append(Candidate(valid, row["trainable"] or 0, row))
             tests.append(test)
+            if deciding[0].folder is not None:
+                (candidates if entry.control is None else controls).append(Candidate(valid, row["trainable"] or 0, row))
     rows += [blank(entry, error=reason) for entry, reason in done.failures.items()]
     return {
-        "methods": rows, "verdict": decide(candidates, rows, task.metric), "differences": differences(tests),
+        "methods": rows, "verdict": decide(candidates, rows, task.metric, controls), "differences": differences(tests),
         "metric": task.metric, "scored_on": part, "rows": counts(done.draws[0].gathered),
         "draws": len({draw.number for draw in done.draws}), "seeds": settings.seeds or 1, "folds": settings.folds,
         "task": task.name,
@@ -116,7 +119,7 @@ def blank(entry: Entry, **values: Any) -> dict[str, Any]:
     """A line with every key, filled where it is known."""
     keys = ("score", "interval", "valid_score", "train_seconds", "peak_memory", "bytes", "trainable", "row_seconds", "error")
     plain: Mapping[str, Any] = {"method": entry.method, "name": entry.name, "base": entry.base}
-    return {**plain, **dict.fromkeys(keys), "baseline": entry.baseline, **values}
+    return {**plain, **dict.fromkeys(keys), "baseline": entry.baseline, "control": entry.control, **values}
 
 
 def counts(gathered: Gathered) -> dict[str, int]:

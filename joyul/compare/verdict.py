@@ -16,10 +16,10 @@ from joyul.compare.evidence import Evidence, difference
 from joyul.compare.statistics import LEVEL, holm
 from joyul.errors import RunError
 from joyul.messages import words
-from joyul.report.units import duration, size
+from joyul.report.units import duration, is_share, size
 
 MODELLESS = ("majority", "lexicon", "tfidf")  # baselines that need no pre-trained model
-MOST_PRICES = 4
+MOST_NAMES, MOST_PRICES = 5, 3  # of what is tied
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,25 @@ class Candidate:
         return self.valid.entry.name
 
 
-def decide(candidates: Sequence[Candidate], rows: Sequence[dict[str, Any]], metric: str) -> dict[str, Any]:
-    """`{"method", "base", "tied", "text", "p_holm"}` from the candidates and all lines of the table.
+def decide(
+    candidates: Sequence[Candidate], rows: Sequence[dict[str, Any]], metric: str, controls: Sequence[Candidate] = ()
+) -> dict[str, Any]:
+    """`{"method", "base", "tied", "text", "p_holm"}` from the candidates, all lines of the table and a winning chain's control.
 
     Raises RunError when no method is left.
     """
     if not candidates:
         raise RunError("all_methods_failed")
     best = max(candidates, key=lambda item: (item.valid.score, -item.trainable))
-    others = [item for item in candidates if item is not best]
+    others = [item for item in (*candidates, *controls) if item is not best]
     found = [difference(best.valid, other.valid) for other in others]
     adjusted = holm([made.p if made is not None else 1.0 for made in found])
-    tied = [other for other, p in zip(others, adjusted, strict=True) if p >= LEVEL]
+    unsure = [other for other, p in zip(others, adjusted, strict=True) if p >= LEVEL]
+    tied = [item for item in unsure if item not in controls]
     smallest = [made.detectable for made, other in zip(found, others, strict=True) if made is not None and other in tied]
     said = [
-        *_said(best, tied, metric), *_unseen(smallest), *_parents(best, tied), *_test(best), *_baseline(best, rows),
-        *_diagnosis(best), *_more_labels(best),
+        *_said(best, tied, metric), *_unseen(smallest, metric), *_fusion(best, others, unsure), *_test(best),
+        *_baseline(best, rows), *_diagnosis(best), *_more_labels(best),
     ]  # fmt: skip
     entry = best.valid.entry
     return {
@@ -68,11 +71,11 @@ def _said(best: Candidate, tied: Sequence[Candidate], metric: str) -> list[str]:
     else:
         said = [words("verdict_winner_draws", method=best.name, metric=metric, score=score, rows=rows, draws=draws)]
     if tied:
-        names = ", ".join(item.name for item in tied)
+        cheapest = [best, *sorted(tied, key=lambda item: item.record["row_seconds"] or 0.0)][:MOST_PRICES]
+        names = ", ".join(item.name for item in tied) if len(tied) < MOST_NAMES else words("verdict_others", count=len(tied))
         key = "verdict_tied" if draws == 1 else "verdict_tied_draws"
         said.append(words(key, tied=names, method=best.name, rows=rows, draws=draws))
-        prices = [_price(item) for item in (best, *tied)[:MOST_PRICES]]
-        said.append(words("verdict_prices", prices="; ".join(prices)))
+        said.append(words("verdict_prices", prices="; ".join(map(_price, cheapest))))
     return said
 
 
@@ -84,16 +87,28 @@ def _price(item: Candidate) -> str:
     )  # fmt: skip
 
 
-def _unseen(smallest: Sequence[float]) -> list[str]:
-    """What could have hidden: the smallest difference that these rows show four times in five."""
+def _unseen(smallest: Sequence[float], metric: str) -> list[str]:
+    """What could have hidden: the smallest difference that these rows show four times in five, where any is that large."""
+    if smallest and max(smallest) >= 1 and is_share(metric):
+        return [words("verdict_too_few")]
     return [words("verdict_detectable", size=f"{max(smallest):.3f}")] if smallest else []
 
 
-def _parents(best: Candidate, tied: Sequence[Candidate]) -> list[str]:
-    """A chain is called better only where it beats each of its own parts."""
-    parts = best.valid.entry.method.split("+")
-    same = [item.name for item in tied if item.valid.entry.base == best.valid.entry.base and item.valid.entry.method in parts]
-    return [words("verdict_parent", method=best.name, parents=", ".join(same))] if len(parts) > 1 and same else []
+def _fusion(best: Candidate, others: Sequence[Candidate], tied: Sequence[Candidate]) -> list[str]:
+    """A chain is called better only where it beats each of its parts, and the best of them given the same time."""
+    entry, parts = best.valid.entry, set(best.valid.entry.method.split("+"))
+    if len(parts) < 2:
+        return []
+    against = [item for item in others if item.valid.entry.base == entry.base and item.valid.entry.method in parts]
+    equal = [item.name for item in against if item in tied or item.valid.score >= best.valid.score]
+    if equal:
+        return [words("verdict_parent", method=best.name, parents=", ".join(equal))]
+    missing = sorted(parts - {item.valid.entry.method for item in against if item.valid.entry.control is None})
+    if missing:
+        return [words("verdict_parts_missing", method=best.name, parts=", ".join(missing))]
+    if not any(item.valid.entry.control for item in against):
+        return [words("verdict_no_control", method=best.name)]
+    return [words("verdict_fusion", method=best.name, parts=", ".join(item.name for item in against))]
 
 
 def _test(best: Candidate) -> list[str]:

@@ -25,13 +25,14 @@ def show_comparison(comparison: Comparison) -> None:
     headers = [words("col_method"), f"{record['metric']} ({words('col_' + record['scored_on'])})", words("col_valid")]
     headers += [words(f"col_{name}") for name in ("seconds", "memory", "size", "trained", "row")]
     ranked = sorted(record["methods"], key=lambda row: -(row["score"] if row["score"] is not None else -1.0))
-    show_table(headers, [_cells(row, record["verdict"]["name"]) for row in ranked])
+    show_table(headers, [_cells(row, record["verdict"]) for row in ranked])
     results.print(f"\n{record['verdict']['text']}", soft_wrap=True, markup=False)
     messages.print(words("comparison_saved", folder=comparison.folder, best=comparison.best), soft_wrap=True)
 
 
-def _cells(row: dict[str, Any], winner: str) -> list[str]:
-    name = ("* " if row["name"] == winner else "  ") + row["name"]
+def _cells(row: dict[str, Any], verdict: dict[str, Any]) -> list[str]:
+    """Shipped: *, tied with it: =."""
+    name = ("* " if row["name"] == verdict["name"] else "= " if row["name"] in verdict["tied"] else "  ") + row["name"]
     if row["error"] is not None:
         return [name, words("col_failed"), "", "", "", "", "", ""]
     return [

@@ -1,0 +1,123 @@
+"""What following the recommendation costs, one command:
+
+    python benchmarks/regret.py --data ../shared/data [--only trec] [--rows 400] [--methods head,contrast]
+
+Six sets, two of them Korean. `joyul compare` sees training and validation rows only when it recommends; then the test rows are
+halved at random 20 times. The method that is best on one half is what a look at the answers would have chosen; its score on the
+other half minus that of the recommendation there is the regret, both ways. What was measured is kept in benchmarks/regret.json; a
+set that is there already is not measured again unless it is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from scipy.stats import t
+from write import keep, kept, stamp, write
+
+import joyul
+
+NAME = "regret"
+SETS = {  # file, text, label
+    "sst2": ("sst2/train.csv", "text", "label"),
+    "trec": ("trec/train.csv", "text", "label"),
+    "banking77": ("banking77/train.csv", "text", "label"),
+    "pubmedqa": ("pubmedqa/train.jsonl", "question", "label"),
+    "nsmc": ("nsmc/train.tsv", "document", "label"),
+    "chatbot_ko": ("chatbot_ko/train.csv", "question", "label"),
+}
+HALVINGS, TEST_ROWS = 20, 600
+Hits = Mapping[str, np.ndarray]  # of each method: whether it is right, shape (rows,)
+
+
+def sample(data: Path, name: str, rows: int, folder: Path) -> tuple[Path, Path]:
+    """So many rows to learn from, and others to test on, drawn by a fixed seed; texts that occur once."""
+    source, text, label = SETS[name]
+    with open(data / source, encoding="utf-8", newline="") as file:
+        tabs = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if source.endswith(".tsv") else {}
+        body = [json.loads(line) for line in file] if source.endswith(".jsonl") else list(csv.DictReader(file, **tabs))
+    pairs = list({row[text]: (row[text], row[label]) for row in body if row[text]}.values())
+    random.Random(0).shuffle(pairs)
+    learned = pairs[: min(rows, len(pairs) * 2 // 3)]
+    known = {target for _, target in learned}
+    tested = [pair for pair in pairs[len(learned) :] if pair[1] in known][:TEST_ROWS]
+    for file_name, part in (("train.csv", learned), ("test.csv", tested)):
+        with open(folder / file_name, "w", encoding="utf-8", newline="") as out:
+            csv.writer(out).writerows([("text", "label"), *part])
+    return folder / "train.csv", folder / "test.csv"
+
+
+def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> dict[str, Any]:
+    """The recommendation, the scores, and the regret of every halving."""
+    with tempfile.TemporaryDirectory() as place:
+        train, test = sample(data, name, rows, Path(place))
+        given = {"methods": list(methods)} if methods else {}
+        found = joyul.compare(data=train, test=test, out=f"{place}/out", allow_unknown=True, duplicates="keep", **given)
+        hits = {}
+        for file in Path(place).glob("out/methods/*/predictions.jsonl"):
+            lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+            hits[file.parent.name] = np.array([line["target"] == line["prediction"] for line in lines], dtype=float)
+    said = found.record["verdict"]["name"]
+    return {
+        "recommended": said, "rows": found.record["rows"],
+        "scores": {method: float(mine.mean()) for method, mine in hits.items()}, "regrets": regrets(hits, said), **stamp(),
+    }  # fmt: skip
+
+
+def regrets(hits: Hits, recommended: str) -> list[float]:
+    """For each halving and each of its halves: best there, scored on the other half, minus the recommendation there."""
+    rows, draw, found = len(hits[recommended]), np.random.default_rng(0), []
+    for _ in range(HALVINGS):
+        order = draw.permutation(rows)
+        for seen, unseen in ((order[: rows // 2], order[rows // 2 :]), (order[rows // 2 :], order[: rows // 2])):
+            best = max(hits, key=lambda method: (hits[method][seen].mean(), method == recommended))
+            found.append(float(hits[best][unseen].mean() - hits[recommended][unseen].mean()))
+    return found
+
+
+def section(found: dict[str, Any]) -> list[str]:
+    """The lines of benchmarks/README.md."""
+    means = [fmean(cell["regrets"]) for cell in found.values()]
+    lines = [
+        "## Regret of the recommendation", "",
+        f"`python benchmarks/regret.py`: `starter`, one draw; {HALVINGS} halvings of the test rows. Regret: the score of the",
+        "method that is best on the other half minus that of the recommendation, which has seen no test row.", "",
+        "| set | recommended | its score | best score | methods | labelled rows | regret | measured |",
+        "|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for (name, cell), mean in zip(found.items(), means, strict=True):
+        scores, labelled = cell["scores"], cell["rows"]["train"] + cell["rows"]["valid"]
+        both = f"{scores[cell['recommended']]:.4f} | {max(scores.values()):.4f}"
+        lines.append(f"| {name} | {cell['recommended']} | {both} | {len(scores)} | {labelled} | {mean:+.4f} | {cell['date']} |")
+    if len(means) > 1:
+        half = float(t.ppf(0.975, len(means) - 1)) * stdev(means) / len(means) ** 0.5
+        low, high = fmean(means) - half, fmean(means) + half
+        lines += ["", f"Mean over {len(means)} sets {fmean(means):+.4f}, 95 % interval {low:+.4f} to {high:+.4f}."]
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--only", choices=SETS)
+    parser.add_argument("--rows", type=int, default=400)
+    parser.add_argument("--methods", help="separated by commas (default: every method that fits)")
+    options = parser.parse_args()
+    methods = options.methods.split(",") if options.methods else None
+    for name in [options.only] if options.only else [name for name in SETS if name not in kept(NAME)]:
+        keep(NAME, name, measure(options.data, name, options.rows, methods))
+        print("\n".join(section(kept(NAME))), flush=True)
+    write()
+
+
+if __name__ == "__main__":
+    main()

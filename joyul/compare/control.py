@@ -1,0 +1,55 @@
+"""The control of a chain: its best part, trained for as long as the whole chain took.
+
+Two stages take more time than one. What that time alone would have brought is the score of the better part with so many more
+epochs (its schedule stretched over them, no early end). Only the chain with the highest validation score has one: no other could
+be called better. A control is reported and tested against, never shipped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from joyul.compare.nouns import Done, Entry, Outcome
+from joyul.contracts import Task
+from joyul.recipe import chains
+from joyul.recipe.resolve import Recipe
+from joyul.recipe.stages import STAGES
+from joyul.resume import STEPS_FILE
+
+
+def control_of(done: Done, task: Task) -> Entry | None:
+    """For the chain that leads on validation rows: its part with the highest validation score among those that train."""
+    shipped = [one for one in done.largest if one.folder is not None and one.entry not in done.failures]
+    leader = _leader(shipped, task)
+    if leader is None or leader.baseline or "+" not in leader.method:
+        return None
+    parts = [part for part in chains.names(leader.method) if "epochs" in STAGES[part].takes]
+    best = _leader([one for one in shipped if one.entry.method in parts and one.entry.base == leader.base], task)
+    return None if best is None else Entry(best.method, best.base, best.shared, control=leader.method)
+
+
+def _leader(outcomes: Sequence[Outcome], task: Task) -> Entry | None:
+    entries = dict.fromkeys(outcome.entry for outcome in outcomes)
+    scores = {entry: fmean(one.valid.score(task) for one in outcomes if one.entry == entry) for entry in entries}
+    return max(scores, key=lambda entry: scores[entry]) if scores else None
+
+
+def stretched(recipe: Recipe, entry: Entry, outcomes: Sequence[Outcome]) -> None:
+    """Give the recipe of a control the epochs that fill the chain's time. `outcomes` are those of its draw and seed."""
+    mine = next(one for one in outcomes if one.entry.method == entry.method and one.entry.base == entry.base)
+    chain = next(one for one in outcomes if one.entry.method == entry.control and one.entry.base == entry.base)
+    epochs = math.ceil(_epochs(mine) * max(1.0, chain.costs["train_seconds"] / mine.costs["train_seconds"]))
+    origin = f"control: {chain.entry.name}"
+    recipe.stages[0].measured("epochs", float(epochs), origin)
+    if "patience" in recipe.stages[0].info.takes:
+        recipe.stages[0].measured("patience", epochs, origin)
+
+
+def _epochs(outcome: Outcome) -> float:
+    """The epochs that a run went through."""
+    assert outcome.folder is not None
+    steps = [json.loads(line) for line in (outcome.folder / STEPS_FILE).read_text(encoding="utf-8").splitlines()]
+    return float(max(step["epoch"] for step in steps if step["kind"] == "update"))
