@@ -144,7 +144,9 @@ def _curves(rows: Sequence[Row], looks: Mapping[str, int], metric: str) -> Figur
 
 def _differences(record: Row) -> Figure | None:
     metric = str(record["metric"])
-    pairs = sorted(record["differences"], key=lambda pair: pair["p_holm"])[:MOST_PAIRS]
+    winner = record["verdict"]["name"]
+    own = [pair for pair in record["differences"] if winner in (pair["first"], pair["second"])]
+    pairs = sorted(own or record["differences"], key=lambda pair: pair["p_holm"])[:MOST_PAIRS]
     if not pairs:
         return None
     marks = [
