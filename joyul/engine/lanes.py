@@ -18,7 +18,6 @@ from torch import nn
 from joyul.contracts import Form, Row
 from joyul.engine.batches import mixed
 from joyul.engine.device import accelerator, device
-from joyul.engine.learned import Inserted
 
 LEAST = 128  # tokens of a lane: with fewer, what every lane does once weighs more than what they share
 Done = TypeVar("Done")
@@ -76,8 +75,8 @@ def _separable(model: nn.Module, form: Form, rows: Sequence[Row]) -> bool:
     """Whether threads may share the model: on one CPU, where no pass changes it or draws from torch's one stream of numbers."""
     if device().type != "cpu" or accelerator().num_processes > 1 or not rows:
         return False
-    if any(isinstance(module, Inserted) or getattr(module, "gradient_checkpointing", False) for module in model.modules()):
-        return False  # what learned prompts remember is of one pass; what is computed twice begins at the state of that stream
+    if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
+        return False  # what is computed twice begins at the state of that stream
     before, patched = torch.default_generator.get_state(), _patched(model)
     changed: list[bool] = []
     hook = model.register_forward_pre_hook(lambda *_: changed.append(_patched(model) != patched))

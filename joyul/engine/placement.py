@@ -11,6 +11,7 @@ if it stood behind it.
 from __future__ import annotations
 
 import inspect
+import threading
 from typing import Any
 
 import torch
@@ -21,6 +22,15 @@ from joyul.bases.anatomy import architecture, inner
 from joyul.engine.learned import Inserted, Learned, scattered
 
 NAME = "learned_prompt"
+
+
+class _Pass(threading.local):
+    """What is remembered of the pass that runs now, of each thread its own."""
+
+    places: Tensor | None = None  # of the states that are seen outside among those of the model; None: all, as they stand
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Pass:
+        return _Pass()
 
 
 class Placement(Inserted):
@@ -34,7 +44,7 @@ class Placement(Inserted):
         self._accepts = frozenset(inspect.signature(entrance.forward).parameters)
         self._crossed = reader is not None
         self._first_read = first_read  # by the head, which knows nothing of padding
-        self._places: Tensor | None = None  # of the states that are seen outside among those of the model now
+        self._now = _Pass()
         self._handles = [
             entrance.register_forward_pre_hook(self._enter, with_kwargs=True),
             entrance.register_forward_hook(self._leave),
@@ -64,7 +74,7 @@ class Placement(Inserted):
         if mask is None:
             mask = tokens.new_ones(len(tokens), max(0, seen - self.count) + tokens.shape[1], dtype=torch.long)
         assert mask.ndim == 2, "learned prompts need the mask of the text, not one made for a compiled cache"
-        self._places = None if self._crossed or seen else self._seen_outside(mask)
+        self._now.places = None if self._crossed or seen else self._seen_outside(mask)
         if (self.count or self._crossed) and not seen:
             given = self._with_prompt(entrance, given, mask)
             mask = given["attention_mask"]
@@ -118,7 +128,7 @@ class Placement(Inserted):
         return _placed(torch.cat([mask.new_ones(len(mask), self.count), mask], dim=1), self._order(mask)[0])
 
     def _leave(self, entrance: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        if self._places is None:
+        if self._now.places is None:
             return output
         if isinstance(output, tuple):
             return (self._text(output[0]), *output[1:])
@@ -126,12 +136,12 @@ class Placement(Inserted):
         return output
 
     def _pool(self, pooler: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        return None if self._places is None else (self._text(args[0]), *args[1:])
+        return None if self._now.places is None else (self._text(args[0]), *args[1:])
 
     def _text(self, states: Tensor) -> Tensor:
         """The states of the text alone."""
-        assert self._places is not None
-        return scattered(states, self._places)
+        assert self._now.places is not None
+        return scattered(states, self._now.places)
 
     def _read(self, reader: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[()], dict[str, Any]]:
         """The decoder's mask over the encoder's states has the prompt in it."""

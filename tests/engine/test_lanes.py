@@ -19,7 +19,13 @@ from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.freeze import move_only
 from joyul.engine.lanes import Lanes, lanes
 from joyul.engine.unpad import unpadded
+from joyul.methods.learned import LearnedStage
+from joyul.methods.prefix import PrefixTuning
+from joyul.methods.soft_prompt import SoftPrompt
+from joyul.recipe.settings import StageSettings
 from tests.engine.test_exact import TOLERANCE, Case, distance
+
+RESIDUAL = StageSettings(prompt_length=4, reparametrisation="residual")
 
 
 @pytest.fixture
@@ -49,6 +55,17 @@ def gradients(case: Case, apart: Lanes | None, most: int | None = None) -> dict[
 @pytest.mark.parametrize("most", [None, 2])
 def test_the_gradient_is_that_of_one_thread(bert: Case, several: Lanes, most: int | None) -> None:
     assert distance(gradients(bert, None), gradients(bert, several, most)) < TOLERANCE
+
+
+@pytest.mark.parametrize("prompt", [SoftPrompt("p_tuning", RESIDUAL), PrefixTuning("prefix", RESIDUAL)], ids=lambda one: one.name)
+def test_learned_prompts_go_apart(bert: Case, several: Lanes, prompt: LearnedStage) -> None:
+    torch.manual_seed(0)
+    prompt.insert(bert.model, bert.form)
+    found = gradients(bert, None)
+    assert sum("learned" in name for name in found) > 1, "the prompt has a gradient"
+    assert distance(found, gradients(bert, several)) < TOLERANCE
+    with quick_dropout(bert.model), lanes(bert.model, bert.form, bert.rows) as apart:
+        assert apart.count == torch.get_num_threads()
 
 
 def test_the_comparison_notices_a_lane_that_is_lost(bert: Case, several: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 import joyul
 from joyul.bases.load import load_model, open_base
+from joyul.cli import main
 from joyul.contracts import Example, Form, Row, Setting
 from joyul.engine.unpad import unpadded
 from joyul.errors import DoesNotFit, RunError, UsageError
@@ -54,8 +55,8 @@ def folder(architecture: str, auto_class: str = "AutoModel") -> str:
     return tiny.save(Path(mkdtemp()) / architecture, architecture, auto_class)
 
 
-def examples(task: str) -> list[Example]:
-    texts = [" ".join([text] * (1 + number % 3)) for number, text in enumerate(tiny.TEXTS[:6])]
+def examples(task: str, count: int = 6) -> list[Example]:
+    texts = [" ".join([text] * (1 + number % 3)) for number, text in enumerate(tiny.TEXTS[:count])]
     targets: dict[str, Callable[[str, int], Any]] = {
         "classify": lambda text, n: ("no", "yes")[n % 2], "regress": lambda text, n: float(n),
         "tag": lambda text, n: ["MARK" if word in ("good", "bad") else "O" for word in text.split()],
@@ -221,3 +222,18 @@ def test_a_run_learns_and_is_opened_again(name: str, reviews: str, tmp_path: Pat
     ]
     on = joyul.train(data=reviews, base=str(made.folder), method=name, epochs=1, out=str(tmp_path / "on"))
     assert [item["method"] for item in on.metrics["lineage"]] == [name, name]
+
+
+@pytest.mark.parametrize("task", ["tag", "regress"])
+@pytest.mark.parametrize("name", ["soft_prompt", "prefix"])
+def test_tags_and_numbers_from_the_command_line(task: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, data, run = tiny.save(tmp_path / "base"), tmp_path / "rows.jsonl", tmp_path / "run"
+    lines = [{"tokens": str(one.inputs["text"]).split(), "tags": one.target} if task == "tag" else {"text": one.inputs["text"], "label": one.target}
+             for one in examples(task, 16) * 2]  # fmt: skip
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    given = [f"base={base}", f"task={task}", f"method={name}", "epochs=1", "prompt_length=4", f"out={run}"]
+    assert main(["train", str(data), *given]) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    assert main(["predict", str(run), "a good film", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert "prediction" in json.dumps(answer)
