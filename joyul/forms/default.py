@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row, Setting, Task
 from joyul.forms import readouts
 from joyul.forms import rows as shared
 from joyul.forms.template import check, fill, slots
+from joyul.forms.wording import known
 from joyul.messages import words
 
 
 @dataclass(frozen=True)
 class Default:
-    """`template` goes around the text; with a `{text_pair}` slot the pair becomes part of the one text."""
+    """`template` goes around the text; with a `{text_pair}` slot the pair becomes part of the one text.
+
+    `bias` moves the logits of labels (calibration): a head that was trained on the bare text leans to one side under a template.
+    """
 
     setting: Setting
     template: str = "{text}"
+    bias: Mapping[str, float] = field(default_factory=dict)
     name: ClassVar[str] = "default"
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
 
@@ -32,13 +38,18 @@ class Default:
 
     @property
     def why_not_plain(self) -> str | None:
-        framed = self.template != "{text}"
-        return words("not_plain_template", template=self.template) if framed else self.setting.task.why_not_plain
+        if self.template != "{text}":
+            return words("not_plain_template", template=self.template)
+        return words("not_plain_bias") if self.bias else self.setting.task.why_not_plain
 
     def with_template(self, template: str) -> Form:
         """The same Form around another template. Raises UsageError for one without `{text}`."""
         check(template, required="text", allowed=("text", "text_pair"))
-        return Default(self.setting, template)
+        return replace(self, template=template)
+
+    def biased(self, bias: Mapping[str, float]) -> Self:
+        """The same Form, its labels moved otherwise."""
+        return replace(self, bias=bias)
 
     def encode(self, examples: Iterable[Example]) -> list[Row]:
         listed = list(examples)
@@ -54,15 +65,24 @@ class Default:
         return readouts.batch(rows, self.setting)
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        return readouts.losses(model(**batch.inputs).logits, batch.targets, self.setting.task, label_smoothing)
+        return readouts.losses(self._logits(model, batch), batch.targets, self.setting.task, label_smoothing)
 
     def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
-        return lambda batch: readouts.predictions(model(**batch.inputs).logits, self.setting.task)
+        return lambda batch: readouts.predictions(self._logits(model, batch), self.setting.task)
+
+    def _logits(self, model: nn.Module, batch: Batch) -> Tensor:
+        logits: Tensor = model(**batch.inputs).logits
+        if not self.bias:
+            return logits
+        bias = [self.bias.get(label, 0.0) for label in self.setting.task.labels]
+        return logits + torch.tensor(bias, dtype=logits.dtype, device=logits.device)
 
     def spec(self) -> dict[str, Any]:
-        return {"template": self.template}
+        return {"template": self.template, **({"bias": dict(self.bias)} if self.bias else {})}
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
         check(spec["template"], required="text", allowed=("text", "text_pair"))
-        return cls(setting, spec["template"])
+        bias = {label: float(value) for label, value in (spec.get("bias") or {}).items()}
+        known(bias, setting.task)
+        return cls(setting, spec["template"], bias)

@@ -420,6 +420,7 @@ ENGLISH = {
     "not_plain_no_model": "no weight of a transformers model was tuned, so there is no model/",
     "not_plain_stages": "the adapters and prompts in stages/ stand beside its weights (joyul export folds adapters in)",
     "not_plain_form": "answers are read by the form {form} in prompt.yaml",
+    "not_plain_bias": "prompt.yaml moves the scores of labels (bias), which stock transformers does not",
     "not_plain_template": "the text is asked inside {template!r}",
     "not_plain_threshold": "{label} is the answer from a probability of {threshold} on, not from 0.5",
     "not_plain_thresholds": "labels hold from probabilities of their own on, not from 0.5: {thresholds}",

@@ -355,6 +355,7 @@ KOREAN = {
     "not_plain_no_model": "transformers 모델의 가중치를 학습하지 않아 model/이 없습니다",
     "not_plain_stages": "stages/의 어댑터와 프롬프트가 가중치 밖에 있습니다 (어댑터는 joyul export로 합칠 수 있습니다)",
     "not_plain_form": "답을 prompt.yaml의 {form} 방식으로 읽습니다",
+    "not_plain_bias": "prompt.yaml이 라벨의 점수를 옮기는데(bias) transformers는 그렇게 하지 않습니다",
     "not_plain_template": "텍스트를 {template!r} 안에 넣어 묻습니다",
     "not_plain_threshold": "{label}은(는) 0.5가 아니라 확률 {threshold}부터 답이 됩니다",
     "not_plain_thresholds": "라벨마다 0.5가 아닌 자기 문턱값부터 붙입니다: {thresholds}",

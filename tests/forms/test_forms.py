@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,23 @@ def test_default_equals_plain_transformers(base: str) -> None:
     expected = functional.cross_entropy(logits, torch.tensor([1, 1]), reduction="none", label_smoothing=0.1)
     assert torch.allclose(losses, expected, atol=1e-6)
     assert [answer.scores["good"] for answer in answers if answer.scores] == pytest.approx(logits.softmax(-1)[:, 1].tolist(), abs=1e-6)
+
+
+def test_a_bias_moves_the_scores_of_labels(base: str) -> None:
+    """As somebody writes it into prompt.yaml: every value arrives as text."""
+    form, model = Default(setting(base)), load_model(open_base(base), "AutoModelForSequenceClassification", ("bad", "good")).eval()
+    moved = Default.restore({"template": "{text}", "bias": {"good": "1.5"}}, form.setting)
+    batch = form.collate(form.encode([Example("r:1", {"text": "a good film"}, "good")]))
+    with torch.no_grad():
+        before, after = form.reader(model)(batch)[0].scores or {}, moved.reader(model)(batch)[0].scores or {}
+        losses = form.losses(model, batch), moved.losses(model, batch)
+    odds = {name: scores["good"] / scores["bad"] for name, scores in (("before", before), ("after", after))}
+    assert odds["after"] == pytest.approx(odds["before"] * math.exp(1.5), rel=1e-4)
+    assert float(losses[1]) == pytest.approx(-math.log(after["good"]), abs=1e-5) != pytest.approx(float(losses[0]), abs=1e-3)
+    assert (form.why_not_plain, moved.why_not_plain) == (None, "prompt.yaml moves the scores of labels (bias), which stock transformers does not")
+    assert Default.restore(moved.spec(), form.setting) == moved
+    with pytest.raises(UsageError, match="label 'god'"):
+        Default.restore({"template": "{text}", "bias": {"god": "1"}}, form.setting)
 
 
 def test_pairs_go_in_as_pairs_and_templates_around_the_text(base: str) -> None:
