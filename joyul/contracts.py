@@ -2,7 +2,6 @@
 
     Example --Form.encode--> Row --Form.collate--> Batch --Form.losses--> loss of each row   (training)
                                                    Batch --Form.reader--> Predictions        (use)
-
 A new task, form or method is a class with these attributes; nothing has to be inherited or registered.
 """
 
@@ -221,6 +220,7 @@ class ParameterGroup:
     name: str
     parameters: Mapping[str, nn.Parameter]
     rate_factor: float = 1.0  # times the stage's learning rate
+    faster: Mapping[str, float] = field(default_factory=dict)  # and times this, for single ones
 
 
 @runtime_checkable

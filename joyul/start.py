@@ -102,7 +102,8 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     if folded is not None:
         model.base_model.load_state_dict(folded.base_model.state_dict(), strict=False)
     torch.nn.Module.to(model, device())
-    return Tuned(model, form, moved=pooled or folded is not None)
+    new_head = not kept and form.auto_class.endswith("Classification")
+    return Tuned(model, form, moved=pooled or folded is not None, new_head=new_head)
 
 
 def _folded(before: artifact.Artifact, base: str) -> PreTrainedModel | None:
@@ -161,13 +162,16 @@ def _max_length(settings: RunSettings, files: BaseFiles, room: int = 0) -> int:
 
 
 def _pools(model: PreTrainedModel, form: Form, methods: Sequence[Method], files: BaseFiles) -> bool:
-    """Whether the first stage to move anything reads a base trained for mean pooling as a whole, as a new head alone does."""
+    """Whether the first stage to move anything moves a new head alone or all, of a base that was trained for mean pooling."""
     first = next((method for method in methods if method.trains), None)
     double = first.insert(twin(model)) if first else model
     moving = {id(parameter) for group in first.moves(double) for parameter in group.parameters.values()} if first else set()
-    names = {name for name, parameter in own_parameters(inner(double)).items() if id(parameter) in moving}
-    whole = (bool(names) and names <= set(head_names(model))) or (first is not None and first.aim(double, form) is not form)
-    whole = whole and not type(model).__name__.endswith("TokenClassification")
+    own = own_parameters(inner(double))
+    names = {name for name, parameter in own.items() if id(parameter) in moving}
+    kind = type(model).__name__
+    whole = bool(names) and (names <= set(head_names(model)) or (names == set(own) and kind.endswith("SequenceClassification")))
+    whole = whole or (first is not None and first.aim(double, form) is not form)
+    whole = whole and not kind.endswith("TokenClassification")
     return whole and declared_pooling(files.source.path) == "mean" and can_pool(model)
 
 

@@ -24,7 +24,7 @@ from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.freeze import move_only, training_mode
 from joyul.engine.lanes import Lanes, lanes
 from joyul.engine.linears import Copies, low_linears
-from joyul.engine.optimise import Shape, at_rate, optimizer, scheduler
+from joyul.engine.optimise import FACTOR, Shape, at_rate, optimizer, scheduler
 from joyul.engine.unpad import unpadded
 from joyul.errors import listing
 
@@ -169,7 +169,7 @@ def _update(
 
     loss = accumulate(model, form, rows, means.pieces, plan.precision, plan.label_smoothing, means.lanes, begin)
     norm = _clip([parameter for group in groups for parameter in group.parameters.values()], plan.clip, rows)
-    rate = float(pace.rates.get_last_lr()[0])
+    rate = float(pace.rates.get_last_lr()[0]) / pace.adam.param_groups[0][FACTOR]
     pace.adam.step()
     means.copies.forget()
     pace.rates.step()

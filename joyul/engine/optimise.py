@@ -31,14 +31,18 @@ DECAY_SHARE = 0.2  # of the updates, in which `warmup_stable_decay` falls
 
 def optimizer(groups: Sequence[ParameterGroup], learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """AdamW, fused. Vectors (biases, norms) do not decay, as in transformers' Trainer."""
-    parts = []
-    for group in groups:
+    parts: dict[tuple[int, float, bool], list[nn.Parameter]] = {}
+    for number, group in enumerate(groups):
         for decays in (True, False):
-            chosen = [parameter for parameter in group.parameters.values() if (parameter.ndim > 1) is decays]
-            if chosen:
-                decay = weight_decay if decays else 0.0
-                parts.append({"params": chosen, FACTOR: group.rate_factor, "weight_decay": decay})
-    return at_rate(torch.optim.AdamW(parts, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True), learning_rate)
+            for name, parameter in group.parameters.items():
+                if (parameter.ndim > 1) is decays:
+                    factor = group.rate_factor * group.faster.get(name, 1.0)
+                    parts.setdefault((number, factor, decays), []).append(parameter)
+    made = [
+        {"params": chosen, FACTOR: factor, "weight_decay": weight_decay if decays else 0.0}
+        for (_, factor, decays), chosen in parts.items()
+    ]
+    return at_rate(torch.optim.AdamW(made, lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True), learning_rate)
 
 
 def at_rate(made: torch.optim.AdamW, learning_rate: float) -> torch.optim.AdamW:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from joyul.bases.anatomy import head_names, inner
 from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Setting, Step
 from joyul.engine.average import Average
 from joyul.engine.best import Best
@@ -46,7 +47,8 @@ class Tuned:
 
     `stages` are those so far, of the base's lineage too, but for what was folded into the weights; `moved`: whether the weights
     without what stages inserted differ from the base's. `chosen` holds, for each stage of this run, the index of the Form it
-    chose (None: it had no choice); `trainable` the sizes of all that moved, by name; `rates` the learning rate of each.
+    chose (None: it had no choice); `trainable` the sizes of all that moved, by name; `rates` the learning rate of each;
+    `new_head`: whether the head was drawn for this run and has not moved yet.
     """
 
     model: nn.Module
@@ -56,6 +58,7 @@ class Tuned:
     chosen: list[int | None] = field(default_factory=list)
     trainable: dict[str, int] = field(default_factory=dict)
     rates: list[tuple[Method, float]] = field(default_factory=list)
+    new_head: bool = False
 
 
 @dataclass
@@ -111,6 +114,7 @@ def stage(
     groups = method.moves(tuned.model)
     if groups:
         chosen = {**_settled(settings), **({"learning_rate": usual_rate} if settings.learning_rate == AUTO else {})}
+        groups = _hastened(tuned, groups, settings.head_rate or 1.0)
         groups = [*groups, *(_beside(tuned, groups, chosen["learning_rate"]) if settings.joint else ())]
         plan = Plan(**chosen, precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step)
         saver = saver or Saver()
@@ -156,9 +160,19 @@ def _beside(tuned: Tuned, groups: Sequence[ParameterGroup], rate: float) -> Iter
                 yield replace(group, name=name, parameters=left, rate_factor=group.rate_factor * its_rate / rate)
 
 
+def _hastened(tuned: Tuned, groups: Sequence[ParameterGroup], times: float) -> Sequence[ParameterGroup]:
+    """A head that was just drawn learns `times` as fast as what was trained before it."""
+    if times == 1.0 or not tuned.new_head:
+        return groups
+    named = dict(inner(tuned.model).named_parameters())
+    new = {id(named[name]) for name in head_names(inner(tuned.model))}
+    return [replace(group, faster={name: times for name, p in group.parameters.items() if id(p) in new}) for group in groups]
+
+
 def _count(tuned: Tuned, method: Method, groups: Sequence[ParameterGroup]) -> None:
     """Note that a stage moves weights: which, and whether the plain model holds them."""
     tuned.moved |= bool(groups) and not method.self_contained
+    tuned.new_head &= not groups
     tuned.trainable |= {name: p.numel() for group in groups for name, p in group.parameters.items()}
 
 

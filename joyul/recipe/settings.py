@@ -176,6 +176,10 @@ class StageSettings(BaseModel):
         "each layer's learning rate is this times that of the layer above; the head has the whole rate",
         "층마다 바로 위층 학습률의 이 배수를 씀. 분류 층은 학습률 그대로", aliases=("layerwise_lr_decay", "layer_wise_lr_decay", "lr_layer_decay", "llrd"),
     )] = None
+    head_rate: Annotated[float | None, Field(gt=0, le=1000), Doc(
+        "a head drawn for this run learns this many times as fast as the rest",
+        "이번 실행에서 새로 만든 분류 층은 나머지보다 이 배수만큼 빠르게 학습", aliases=("head_lr_multiplier", "classifier_lr_multiplier"),
+    )] = None
     unfreeze: Annotated[Literal["at_once", "gradual"] | None, Doc(
         "gradual: the head first, then layer by layer from the top; all of them move from the middle of the run on",
         "gradual: 분류 층부터, 위에서 아래로 한 층씩 풀어 학습 중반부터는 모두 움직임",

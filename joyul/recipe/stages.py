@@ -106,14 +106,15 @@ TRAINING = (
     "label_smoothing", "class_weights", "patience", "average", "gradient_checkpointing",
 )
 UNVALIDATED = ("label_smoothing", "class_weights", "patience")  # what a stage that learns something beside the task has not
-BY_LAYER = ("layer_decay", "unfreeze")
+BY_LAYER = ("layer_decay", "head_rate", "unfreeze")
+HEAD_RATE = 10.0  # a new head starts from noise and has further to go than the layers below it (LOG.md)
 TEMPERATURES = {"labels": 0.1, "dropout": 0.05}  # Khosla et al. (2020), Gao et al. (2021)
 MIDDLING = (1000, 20_000)  # rows
 
 
 def _by_layer(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
     every = words("why_method")
-    return {"layer_decay": Default(1.0, every), "unfreeze": Default("at_once", every)}
+    return {"layer_decay": Default(1.0, every), "head_rate": Default(HEAD_RATE, every), "unfreeze": Default("at_once", every)}
 
 
 def _full(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
