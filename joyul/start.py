@@ -17,7 +17,7 @@ from joyul import artifact
 from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, positions, twin, width
 from joyul.bases.facts import Shape, Work, cost, disk, report_cut, report_language
 from joyul.bases.hosted import Hosted, require_endpoint
-from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config
+from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config, start_at
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
 from joyul.contracts import Form, Method, Row, Setting, Task
@@ -32,6 +32,7 @@ from joyul.learn import report_borders, report_targets
 from joyul.messages import words
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, encode, fitting, fold
+from joyul.methods.imported import Imported
 from joyul.methods.learned import LearnedStage
 from joyul.notes import Notes
 from joyul.question import first_form, templated
@@ -89,13 +90,14 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     kept = _own_head(files, task)
     if kept and task.labels:
         task = task.restore({**task.spec(), "labels": files.labels})  # the base's own head keeps its meaning
-    room = sum(one.room for one in methods if isinstance(one, LearnedStage))
+    adapter = Imported(source.adapter) if source.adapter is not None else None
+    room = sum(one.room for one in methods if isinstance(one, LearnedStage)) + (adapter.room if adapter else 0)
     setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files, room))
     form = first_form(settings, methods, setting, files, kept, paired)
     model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
     if isinstance(task, Regress) and not kept:
-        _start_at(model, task.mean if task.scale == 1.0 else 0.0)
-    pooled = not kept and _pools(model, form, methods, files)
+        start_at(model, task.mean if task.scale == 1.0 else 0.0)
+    pooled = not kept and adapter is None and _pools(model, form, methods, files)
     if pooled:
         append_mean_pooling(model)
         notes.say("pooling_appended", base=settings.base)
@@ -103,7 +105,10 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
         model.base_model.load_state_dict(folded.base_model.state_dict(), strict=False)
     torch.nn.Module.to(model, device())
     new_head = not kept and form.auto_class.endswith("Classification")
-    return Tuned(model, form, moved=pooled or folded is not None, new_head=new_head)
+    tuned = Tuned(model, form, moved=pooled or folded is not None, new_head=new_head)
+    if adapter is not None:
+        adapter.join(tuned, kept or bool(settings.label_set), notes)
+    return tuned
 
 
 def _folded(before: artifact.Artifact, base: str) -> PreTrainedModel | None:
@@ -126,15 +131,6 @@ def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> 
 def _own_head(files: BaseFiles, task: Task) -> bool:
     """Whether the base brings a head for this task."""
     return len(files.labels) == 1 if task.target_type == "number" else set(files.labels) == set(task.labels)
-
-
-@torch.no_grad()
-def _start_at(model: PreTrainedModel, mean: float) -> None:
-    """A new head that starts at the mean need not learn it; a decoder's has no bias to hold it."""
-    named = dict(model.named_parameters())
-    for name in head_names(model):
-        if name.endswith("bias") and named[name].shape == (1,):
-            named[name].fill_(mean)
 
 
 def _continued_form(before: artifact.Artifact, task: Task, settings: RunSettings, methods: Sequence[Method]) -> Form:

@@ -156,6 +156,15 @@ def _renew_head(model: PreTrainedModel) -> None:
                 nn.init.zeros_(parameter)
 
 
+@torch.no_grad()
+def start_at(model: PreTrainedModel, mean: float) -> None:
+    """A new head that starts at the mean need not learn it; a decoder's has no bias to hold it."""
+    named = dict(model.named_parameters())
+    for name in head_names(model):
+        if name.endswith("bias") and named[name].shape == (1,):
+            named[name].fill_(mean)
+
+
 def _unusable(source: Source, error: Exception) -> BaseModelError:
     reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
     if source.kind != "hub":

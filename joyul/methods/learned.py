@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from joyul.bases.anatomy import head_names, inner, positions, twin
-from joyul.contracts import Form, ParameterGroup
+from joyul.contracts import Architecture, Form, ParameterGroup
 from joyul.engine.learned import Learned, own_parameters
 from joyul.engine.prefixes import Prefix
 from joyul.errors import RunError, UsageError
@@ -49,6 +49,9 @@ class LearnedStage(InPlace):
     def room(self) -> int:
         """Positions in front of the text that it takes."""
         return self.settings.prompt_length or 1
+
+    def why_not(self, form: Form, architecture: Architecture) -> str | None:
+        return None
 
     @abstractmethod
     def parts(self, model: nn.Module) -> list[Learned]:
@@ -85,7 +88,7 @@ class LearnedStage(InPlace):
         parts, named = self.parts(model), dict(inner(model).named_parameters())
         with torch.no_grad():
             tensors = {VECTORS: torch.cat([part() for part in parts], dim=1)}
-        tensors |= {_filed(name): named[name] for name in head_of(model)}
+        tensors |= {filed(name): named[name] for name in head_of(model)}
         _write(folder / WEIGHTS, tensors)
         if any(part.network is not None for part in parts):
             states = enumerate(part.state_dict() for part in parts)
@@ -95,24 +98,31 @@ class LearnedStage(InPlace):
         exchange.write(exchange.config(model, layers > 0, parts[0].count, layers, head_of(model)), inner(model), folder)
 
     def load(self, model: nn.Module, folder: Path) -> nn.Module:
-        about, tensors = _about(folder), _read(folder, WEIGHTS)
+        about, tensors = _about(folder), read_tensors(folder)
         if about["base"] != fingerprint(model):
             raise RunError("prompt_other_base", where=str(folder), method=self.name)
         self.empty(model, about)
+        self.fill(model, tensors[VECTORS], folder)
         parts, named = self.parts(model), dict(inner(model).named_parameters())
-        widths, found = [int(part.start.shape[1]) for part in parts], tuple(tensors[VECTORS].shape)
+        state = read_tensors(folder, STATE) if (folder / STATE).is_file() else {}
+        with torch.no_grad():
+            for number, part in enumerate(parts if state else ()):
+                for key, value in part.state_dict().items():
+                    value.copy_(state[f"{number}.{key}"])
+            for name in head_of(model):
+                named[name].copy_(tensors[filed(name)])
+        return model
+
+    @torch.no_grad()
+    def fill(self, model: nn.Module, vectors: Tensor, folder: Path) -> None:
+        """Vectors as a file has them, shape (count, all widths), into the parts. Raises RunError for another shape."""
+        parts = self.parts(model)
+        widths, found = [int(part.start.shape[1]) for part in parts], tuple(vectors.shape)
         if found != (parts[0].count, sum(widths)):
             shape = f"({parts[0].count}, {sum(widths)})"
             raise RunError("prompt_other_shape", where=str(folder), shape=str(found), fitting=shape)
-        state = _read(folder, STATE) if (folder / STATE).is_file() else {}
-        with torch.no_grad():
-            for number, (part, start) in enumerate(zip(parts, torch.split(tensors[VECTORS], widths, dim=1), strict=True)):
-                part.start.copy_(start)
-                for key, value in part.state_dict().items() if state else ():
-                    value.copy_(state[f"{number}.{key}"])
-            for name in head_of(model):
-                named[name].copy_(tensors[_filed(name)])
-        return model
+        for part, start in zip(parts, torch.split(vectors, widths, dim=1), strict=True):
+            part.start.copy_(start)
 
 
 def head_of(model: nn.Module) -> list[str]:
@@ -123,7 +133,7 @@ def head_of(model: nn.Module) -> list[str]:
     return [name for name in head_names(base) if ".original_module." not in name]
 
 
-def _filed(name: str) -> str:
+def filed(name: str) -> str:
     """A parameter of the head as the file names it: adapters that came later, or come after, keep theirs one module deeper."""
     return HEAD_PREFIX + name.replace(".modules_to_save.default", "")
 
@@ -153,7 +163,8 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path, {"format": "pt"})
 
 
-def _read(folder: Path, name: str) -> dict[str, Tensor]:
+def read_tensors(folder: Path, name: str = WEIGHTS) -> dict[str, Tensor]:
+    """A file of a stage. Raises RunError where it is missing or broken."""
     try:
         return load_file(folder / name)
     except FileNotFoundError as error:

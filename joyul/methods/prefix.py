@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from joyul.bases.anatomy import inner, layer_list
 from joyul.bases.pooling import pools
-from joyul.contracts import Architecture, Form
+from joyul.contracts import Form
 from joyul.engine.learned import Learned
 from joyul.engine.placement import placed, placement, unplaced
 from joyul.engine.prefixes import NAME, NO_ROOM, PART, Prefix, Seen, watched
@@ -27,9 +27,6 @@ from joyul.methods.learned import LearnedStage, fits
 @dataclass(frozen=True)
 class PrefixTuning(LearnedStage):
     """Keys and values in front of those of the text in the top layers (None: all), and the head."""
-
-    def why_not(self, form: Form, architecture: Architecture) -> str | None:
-        return None
 
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         if self.parts(model):

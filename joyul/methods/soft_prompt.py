@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from joyul.contracts import Architecture, Form
+from joyul.contracts import Form
 from joyul.engine.learned import Learned
 from joyul.engine.placement import entrance, placed, placement, unplaced
 from joyul.engine.unpad import forget
@@ -19,9 +19,6 @@ from joyul.methods.learned import LearnedStage, fits
 @dataclass(frozen=True)
 class SoftPrompt(LearnedStage):
     """Vectors in front of the text, and the head. A base that has some already goes on with those."""
-
-    def why_not(self, form: Form, architecture: Architecture) -> str | None:
-        return None
 
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         if self.parts(model):

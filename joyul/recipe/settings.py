@@ -24,8 +24,8 @@ class RunSettings(RowSettings):
     """What holds for a whole run. Every field may be absent; `joyul.recipe.resolve` fills what has a default."""
 
     base: Annotated[str, Doc(
-        "the pre-trained model: a hub id, a folder, a run folder, starter (small, English, offline), or openai:MODEL behind an endpoint",
-        "사전 학습 모델: 허브 이름, 폴더, 실행 폴더, starter (작은 영어 모델, 오프라인), 또는 서버에 있는 openai:모델이름",
+        "the pre-trained model: a hub id, a folder, a run folder, a folder of PEFT, starter (small, English, offline), or openai:MODEL behind an endpoint",
+        "사전 학습 모델: 허브 이름, 폴더, 실행 폴더, PEFT 폴더, starter (작은 영어 모델, 오프라인), 또는 서버에 있는 openai:모델이름",
         aliases=("model", "base_model", "model_name", "model_name_or_path", "pretrained_model_name_or_path"),
     )] = "starter"
     base_url: Annotated[str | None, Doc(
