@@ -74,7 +74,7 @@ OUTCOMES = [
     refused("rank of nothing", f"{TRAIN} method=lora rank=0", "rank=0 cannot be used."),
     refused("unknown target", f"{TRAIN} method=lora targets=quary", "'quary' ends the name of no module", "Did you mean 'query'?"),
     refused("dora beside another adapter", f"{TRAIN} method=loha dora=true", "no stage of loha takes dora"),
-    refused("adapter that cannot be a stage", f"{TRAIN} method=bone", "Stages: full, layers, head, lora", status=2),
+    refused("adapter that cannot be a stage", f"{TRAIN} method=bone", "Stages: full, layers, contrast, head, lora", status=2),
     refused("dropout of one", f"{TRAIN} method=lora lora_dropout=1", "lora_dropout=1 cannot be used."),
     refused("rate that is a word", f"{TRAIN} learning_rate=atuo", "learning_rate=atuo cannot be used.", "Did you mean 'auto'?"),
     refused("searched rate of a stage without one", "train r.csv base=bert method=prompt learning_rate=auto", "no stage of prompt takes learning_rate"),

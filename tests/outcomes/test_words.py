@@ -99,7 +99,7 @@ OUTCOMES = [
         "unknown method",
         "refused",
         f"{TRAIN} method=ful",
-        ("there is no stage 'ful'. Stages: full, layers, head, lora, ia3,", "Did you mean 'full'?"),
+        ("there is no stage 'ful'. Stages: full, layers, contrast, head, lora, ia3,", "Did you mean 'full'?"),
         status=2,
     ),
     Outcome(
