@@ -120,12 +120,13 @@ def _stages() -> str:
     rows = []
     for name, info in STAGES.items():
         ranges = "; ".join(f"`{key}` {low:g} to {high:g}" for key, (low, high) in info.ranges.items())
-        rows.append((f"`{name}`", info.text, "trains" if info.takes else "`template`", ranges or "–"))
+        taken = "trains" if "learning_rate" in info.takes else ", ".join(f"`{key}`" for key in ("template", *info.takes))
+        rows.append((f"`{name}`", info.text, taken, ranges or "–"))
     return _table(("stage", "what moves", "settings", "ranges for a single value of a chain"), rows)
 
 
 def _trained() -> list[str]:
-    return [name for name, info in STAGES.items() if info.takes]
+    return [name for name, info in STAGES.items() if "learning_rate" in info.takes]
 
 
 def _value(stage: str, key: str, width: int = USUAL_WIDTH, rows: int = USUAL_ROWS) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.scalarstring import LiteralScalarString
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -27,6 +25,7 @@ from joyul.errors import DataError, RunError, UsageError
 from joyul.files import write_folder, write_text
 from joyul.forms import FORMS
 from joyul.forms.rows import untokenised
+from joyul.forms.written import PROMPT_FILE, prompt_yaml, read_form
 from joyul.messages import words
 from joyul.methods import METHODS, Build
 from joyul.methods.chain import Tuned, encode
@@ -35,7 +34,7 @@ from joyul.recipe.resolve import resolve
 from joyul.recipe.settings import RunSettings, StageSettings
 from joyul.tasks import TASKS
 
-PROMPT_FILE, METRICS_FILE, STAGES_FOLDER = "prompt.yaml", "metrics.json", "stages"
+METRICS_FILE, STAGES_FOLDER = "metrics.json", "stages"
 
 
 @dataclass(frozen=True)
@@ -112,21 +111,6 @@ def _save_stage(path: Path, method: Method, model: nn.Module) -> None:
             path.parent.rmdir()
 
 
-def prompt_yaml(form: Form) -> str:
-    """The Form as a person reads and edits it."""
-    setting = form.setting
-    length = {"max_length": setting.max_length} if setting.max_length else {}
-    content = {"form": form.name, **form.spec(), **length, "task": setting.task.name, **setting.task.spec()}
-    stream = io.StringIO()
-    YAML().dump({key: _lines(value) for key, value in content.items()}, stream)
-    return stream.getvalue()
-
-
-def _lines(value: Any) -> Any:
-    """A text of several lines, with each on its own."""
-    return LiteralScalarString(value) if isinstance(value, str) and "\n" in value else value
-
-
 def why_not_plain(tuned: Tuned, folder: Path) -> str | None:
     """The reason stock transformers does not load `model/` and answer the same; None where it does."""
     if (folder / STAGES_FOLDER).exists():
@@ -164,7 +148,7 @@ def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
     has_model = (folder / MODEL_FOLDER).is_dir()
     files = open_base(weights_of(folder))
     setting = Setting(task_of(folder, catalogue), files.tokenizer, files.architecture, 0)
-    form = _form(folder / PROMPT_FILE, setting, catalogue)
+    form = read_form(folder / PROMPT_FILE, setting, catalogue.forms)
     task = form.setting.task
     model: nn.Module = load_model(files, form.auto_class, task.labels, dropout=dropout, target=task.target_type)
     stages: list[Method] = []
@@ -177,7 +161,7 @@ def _open(folder: Path, catalogue: Catalogue, dropout: float | None) -> Tuned:
 
 def _open_hosted(folder: Path, catalogue: Catalogue, notes: Notes, terms: Mapping[str, Any]) -> Tuned:
     settings = overridden(resolve("train", [], recipe_file=str(folder / RECIPE_FILE)).run, terms)
-    form = _form(folder / PROMPT_FILE, untokenised(task_of(folder, catalogue), "hosted"), catalogue)
+    form = read_form(folder / PROMPT_FILE, untokenised(task_of(folder, catalogue), "hosted"), catalogue.forms)
     return Tuned(hosted(settings, weights_of(folder), notes), form)
 
 
@@ -189,15 +173,5 @@ def task_of(folder: Path, catalogue: Catalogue | None = None) -> Task:
         return (catalogue or Catalogue()).tasks[content["task"]].restore(content)
     except FileNotFoundError as error:
         raise RunError("run_not_ended", where=str(folder), folder=str(folder)) from error
-    except (YAMLError, KeyError, TypeError, ValueError) as error:
-        raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error
-
-
-def _form(file: Path, setting: Setting, catalogue: Catalogue) -> Form:
-    """The Form as prompt.yaml says it, its length too. People edit that file: RunError with what is wrong in it."""
-    try:
-        content = YAML(typ="base", pure=True).load(file.read_text(encoding="utf-8"))
-        setting = replace(setting, max_length=int(content.get("max_length", 0)))
-        return catalogue.forms[content["form"]].restore(content, setting)
     except (YAMLError, KeyError, TypeError, ValueError) as error:
         raise RunError("prompt_broken", where=str(file), reason=" ".join(str(error).split())) from error

@@ -1,8 +1,8 @@
 """The five nouns everything else is a function over: Example, Task, Form, Method, Step. Types and docstrings only.
+A new task, form or method is a class with these attributes; nothing has to be inherited or registered.
 
     Example --Form.encode--> Row --Form.collate--> Batch --Form.losses--> loss of each row   (training)
                                                    Batch --Form.reader--> Predictions        (use)
-A new task, form or method is a class with these attributes; nothing has to be inherited or registered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ Architecture = Literal["encoder", "decoder", "encoder-decoder", "hosted"]  # hos
 @dataclass(frozen=True, slots=True)
 class Example:
     """What travels from the file to the prediction.
-
     `inputs` maps a role (`text`, `text_pair`) to its value; `target` is as in the file, or None; `id` is `file:row`, from 1.
     """
 
@@ -37,7 +36,6 @@ class Example:
 @dataclass(frozen=True, slots=True)
 class Row:
     """One Example as tokens.
-
     `tokens` maps the names of the model's inputs to one list of integers each; `target` is encoded by the Task; `units` says how
     many terms the row adds to the loss (1, or its target tokens) and `weight` multiplies them; `cut` and `unknown` count tokens
     lost to `max_length` and those the tokenizer does not know; `aside` is what the Form needs beside the outputs to answer.
@@ -245,6 +243,9 @@ class Method(Protocol):
     def forms(self, form: Form) -> Sequence[Form]:
         """Forms to choose from by score before any weight moves; empty when the form stays as it is."""
 
+    def further(self, model: nn.Module, best: Form, done: int) -> Sequence[Form | Callable[..., Form]] | None:
+        """What to try after `done` rounds; None ends the search. A function makes more of a Form with rows not scored."""
+
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         """The model with what is added, which may start from the words of `form`. Raises UsageError for what has no room."""
 
@@ -278,8 +279,7 @@ class Step:
     """What one update, or one search round, did: a line of steps.jsonl.
 
     `kind`: `update` trains; `search` tries a Form; `range` (one update of a range test) and `probe` (a short run) are taken back.
-    `seconds` is wall time since the previous Step ended (the first: since training started), evaluation and saving in it;
-    `memory` is the process's resident memory in bytes (the accelerator's, where there is one).
+    `seconds`: wall time since the Step before ended (the first: since training began); `memory`: resident, or the accelerator's.
     """
 
     step: int  # counted from 1 over the whole run

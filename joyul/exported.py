@@ -19,7 +19,7 @@ import transformers
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from joyul.artifact import PROMPT_FILE, Artifact, load, prompt_yaml, save_tokenizer
+from joyul.artifact import Artifact, load, save_tokenizer
 from joyul.bases.anatomy import inner
 from joyul.bases.hosted import Hosted
 from joyul.bases.source import RECIPE_FILE
@@ -31,6 +31,7 @@ from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import device
 from joyul.errors import DoesNotFit, RunError, UsageError
 from joyul.files import check_free, write_folder, write_json, write_text
+from joyul.forms.written import PROMPT_FILE, prompt_yaml
 from joyul.linear import Linear
 from joyul.methods.chain import encode, fold
 from joyul.notes import Notes

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from joyul.bases.hosted import Hosted, hosted
 from joyul.bases.source import Source
-from joyul.contracts import Method, Task
+from joyul.contracts import Method, Setting, Task
 from joyul.endpoint.ability import tells_probabilities
 from joyul.errors import DoesNotFit, UsageError
+from joyul.forms import FORMS
 from joyul.forms.instruct import Instruct
 from joyul.forms.rows import untokenised
 from joyul.forms.usual import readable
 from joyul.forms.wording import known, label_words
+from joyul.forms.written import as_written
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, fitting
 from joyul.notes import Notes
@@ -40,11 +42,7 @@ def open_hosted(settings: RunSettings, source: Source, methods: Sequence[Method]
     for key in UNREAD:
         if getattr(settings, key) is not None:
             raise UsageError("setting_not_for_form", key=key, form=Instruct.name)
-    given = label_words(settings.label_words or ())
-    known(given, task)
-    form = Instruct(
-        untokenised(task, "hosted"), instruction=settings.instruction or "", words_of={**readable(task.labels), **given}
-    )
+    form = _asked(settings, untokenised(task, "hosted"))
     for method in methods:
         fitting(method, form)
     model = hosted(settings, base, notes)
@@ -53,6 +51,18 @@ def open_hosted(settings: RunSettings, source: Source, methods: Sequence[Method]
     if not tells_probabilities(way):
         _without_probabilities(settings)
     return Tuned(model, replace(form, way=way))
+
+
+def _asked(settings: RunSettings, setting: Setting) -> Instruct:
+    """What a prompt.yaml says, or the settings."""
+    if settings.prompt is not None:
+        form = as_written(settings, setting, FORMS)
+        if not isinstance(form, Instruct):
+            raise DoesNotFit("form_does_not_fit", form=form.name, base=settings.base, reason=words("method_needs_weights"))
+        return form
+    given = label_words(settings.label_words or ())
+    known(given, setting.task)
+    return Instruct(setting, instruction=settings.instruction or "", words_of={**readable(setting.task.labels), **given})
 
 
 def _without_probabilities(settings: RunSettings) -> None:

@@ -10,10 +10,11 @@ from joyul.bases.load import BaseFiles
 from joyul.contracts import Architecture, Form, Method, Setting
 from joyul.errors import DoesNotFit, UsageError
 from joyul.forms import FORMS, HEADS
-from joyul.forms.prompted import Prompted
+from joyul.forms.prompted import Prompted, askable
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
 from joyul.forms.wording import known, label_words
+from joyul.forms.written import as_written
 from joyul.messages import words
 from joyul.recipe.settings import RunSettings
 
@@ -28,15 +29,24 @@ def first_form(
 
     `paired`: rows are two texts. Raises DoesNotFit with the reason where the Form does not.
     """
+    if settings.prompt is not None:
+        form = as_written(settings, setting, FORMS)
+        _check(form.name, setting, settings.base, files)
+        return form
     prompted = methods[0].name == "prompt" and not kept
     name: str = settings.form or (asking(files) if prompted else "default")
     if name == "default":
         name = HEADS.get(setting.task.target_type, name)
-    reason = FORMS[name].why_not(setting.task, setting.architecture) or _without_words(name, files)
-    if reason is not None:
-        raise DoesNotFit("form_does_not_fit", form=name, base=settings.base, reason=reason)
+    _check(name, setting, settings.base, files)
     form = FORMS[name](setting)  # type: ignore[call-arg]  # every Form has defaults for all but its Setting
     return templated(worded(form, settings, paired), settings, methods)
+
+
+def _check(name: str, setting: Setting, base: str, files: BaseFiles) -> None:
+    """Raise DoesNotFit with the reason where a Form does not."""
+    reason = FORMS[name].why_not(setting.task, setting.architecture) or _without_words(name, files)
+    if reason is not None:
+        raise DoesNotFit("form_does_not_fit", form=name, base=base, reason=reason)
 
 
 def asking(files: BaseFiles) -> str:
@@ -73,19 +83,10 @@ def worded(form: Form, settings: RunSettings, paired: bool) -> Form:
     asked = usual(form.name, said, paired, named=bool(given) or settings.template is not None)
     if isinstance(form, Prompted):
         made = [form.worded(replace(wording, instruction=settings.instruction or "")) for wording in asked]
-        return next((one for one in made if _can_ask(one)), made[0])
+        return next((one for one in made if askable(one)), made[0])
     if settings.instruction is not None:
         raise UsageError("setting_not_for_form", key="instruction", form=form.name)
     return form.asked(asked)
-
-
-def _can_ask(form: Form) -> bool:
-    """Whether the base knows the words."""
-    try:
-        form.encode(())
-    except UsageError:
-        return False
-    return True
 
 
 def templated(form: Form, settings: RunSettings, methods: Sequence[Method]) -> Form:

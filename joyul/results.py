@@ -186,7 +186,7 @@ def _metrics(
         "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds, "peak_memory": device.peak(),
         "parameters": parameter_count(run.tuned.model), "trainable": sum(run.tuned.trainable.values()),
         "diagnosis": diagnosis.text if diagnosis else "", "diagnosis_kind": diagnosis.kind if diagnosis else None,
-        "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
+        "search": run.tuned.searched, "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
         "data": {"source": settings.data, "fingerprint": run.gathered.fingerprint if run.gathered else None},
         "versions": versions(), "device": device.describe(), "lineage": list(run.lineage),
         **({"endpoint": run.tuned.model.spent()} if isinstance(run.tuned.model, Hosted) else {}),

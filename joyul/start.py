@@ -125,7 +125,7 @@ def _continues(before: artifact.Artifact, task: Task, settings: RunSettings) -> 
     """Whether the run's own head and Form serve these labels: then they go on, else only its weights do."""
     mine = before.form.setting.task
     same = mine.target_type == task.target_type and set(mine.labels) == set(task.labels)
-    return same and settings.form in (None, before.form.name)
+    return same and settings.form in (None, before.form.name) and settings.prompt is None
 
 
 def _own_head(files: BaseFiles, task: Task) -> bool:

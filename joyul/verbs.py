@@ -174,7 +174,7 @@ def methods(call: Call) -> int:
 
     resolve("methods", call.given)
     _at_most(0, call, "methods")
-    rows = [(name, info.text, ", ".join(info.takes) or "template") for name, info in STAGES.items()]
+    rows = [(name, info.text, ", ".join(info.takes)) for name, info in STAGES.items()]
     if not _print_json(call, {"methods": [{"method": name, "moves": moves, "settings": takes} for name, moves, takes in rows]}):
         show_table((words("col_stage"), words("col_moves"), words("col_settings")), rows)
         results.print("\n" + words("methods_chain"), soft_wrap=True, markup=False)

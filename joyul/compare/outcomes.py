@@ -16,6 +16,7 @@ from joyul.contracts import Prediction, Step
 from joyul.data.examples import Examples
 from joyul.engine.evaluate import Evaluation
 from joyul.errors import RunError
+from joyul.forms.written import PROMPT_FILE
 
 if TYPE_CHECKING:
     from joyul.compare.baselines import Answer, Result, Work
@@ -89,4 +90,4 @@ def strip(folder: Path) -> None:
     """Take the weights out of a run that nobody will open: what it measured stays, and it says that it is no result any more."""
     for name in (MODEL_FOLDER, artifact.STAGES_FOLDER, linear.FOLDER, "checkpoints"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / artifact.PROMPT_FILE).unlink(missing_ok=True)
+    (folder / PROMPT_FILE).unlink(missing_ok=True)

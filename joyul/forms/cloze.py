@@ -59,6 +59,11 @@ class Cloze(Prompted):
         behind = self.wording.behind(example.inputs) if len(at) > self.masks.count else ""
         return at[len(at) - plain(self.setting.tokenizer, behind).count(mask) - self.masks.count]
 
+    def expected(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits of the whole vocabulary in the first gap, shape (rows, vocabulary)."""
+        logits = model(**batch.inputs).logits
+        return logits[torch.arange(len(batch.rows)), [row.aside for row in batch.rows]]  # type: ignore[no-any-return]
+
     def scores(self, model: nn.Module, batch: Batch) -> Tensor:
         """Log probabilities of the labels, shape (rows, labels)."""
         masks = self.masks

@@ -75,6 +75,11 @@ class Continuation(Prompted):
         bare = self.setting.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
         return [{"input_ids": [*self.front, *ids]} for ids in bare]
 
+    def expected(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits of the whole vocabulary where the answer begins, shape (rows, vocabulary)."""
+        begins = Trie((((0,),), ((1,),)))  # two words of one token: read at once
+        return (_answers if self.two_halves else _goes_on)(model, batch, begins)[:, 0]
+
     def scores(self, model: nn.Module, batch: Batch) -> Tensor:
         """Log probabilities of the labels, shape (rows, labels)."""
         with output_rows(model, self.trie.tokens) as few:

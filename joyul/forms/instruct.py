@@ -18,9 +18,10 @@ from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row,
 from joyul.endpoint.ability import WAYS, tells_probabilities
 from joyul.endpoint.reply import Failure, Reply
 from joyul.errors import DoesNotFit, UsageError
+from joyul.forms.label_words import distinct
 from joyul.forms.likely import masses, plain
 from joyul.forms.template import check, fill, slots
-from joyul.forms.wording import distinct, known, listed_words
+from joyul.forms.wording import known, listed_words
 from joyul.messages import words
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,9 @@ from transformers import PreTrainedTokenizerBase
 
 from joyul.contracts import Setting
 from joyul.errors import UsageError
-from joyul.forms.wording import Wording, distinct
+
+if TYPE_CHECKING:
+    from joyul.forms.wording import Wording
 
 Words = tuple[tuple[tuple[int, ...], ...], ...]  # of each label, of each of its words: the tokens
 
@@ -30,7 +33,7 @@ def tokens_of(wording: Wording, setting: Setting, behind_text: bool = True) -> W
     lead = wording.lead() if behind_text else ""
     found = []
     for label in setting.task.labels:
-        of_label = [_tokens(setting.tokenizer, lead, word) for word in wording.of(label)]
+        of_label = [word_tokens(setting.tokenizer, lead, word) for word in wording.of(label)]
         for word, tokens in zip(wording.of(label), of_label, strict=True):
             if not tokens or setting.tokenizer.unk_token_id in tokens:
                 raise UsageError("label_word_unknown", label=label, word=word, tokenizer=setting.tokenizer.name_or_path)
@@ -39,7 +42,7 @@ def tokens_of(wording: Wording, setting: Setting, behind_text: bool = True) -> W
     return tuple(found)
 
 
-def _tokens(tokenizer: PreTrainedTokenizerBase, lead: str, word: str) -> tuple[int, ...]:
+def word_tokens(tokenizer: PreTrainedTokenizerBase, lead: str, word: str) -> tuple[int, ...]:
     """The tokens that `word` adds behind `lead`; the space between them belongs to the word."""
     before = plain(tokenizer, lead.rstrip())
     whole = plain(tokenizer, lead + word)
@@ -144,3 +147,12 @@ class Masks:
 def _mean_probability(scores: Sequence[Tensor]) -> Tensor:
     """The log of the mean probability of a label's words, so that a label gains nothing by having more of them."""
     return torch.stack(list(scores)).logsumexp(dim=0) - torch.log(torch.tensor(float(len(scores))))
+
+
+def distinct(words: Sequence[tuple[str, Sequence[int] | str]]) -> None:
+    """Raise UsageError when words of two labels are the same; `words` are (label, word or its tokens)."""
+    seen: dict[Any, str] = {}
+    for label, word in words:
+        key = word if isinstance(word, str) else tuple(word)
+        if seen.setdefault(key, label) != label:
+            raise UsageError("label_words_equal", first=seen[key], second=label)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from joyul.contracts import Batch, Prediction, Row, Setting
+from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row, Setting, Task
+from joyul.errors import UsageError
 from joyul.forms import readouts
 from joyul.forms.wording import Wording
 from joyul.messages import words
@@ -27,6 +28,25 @@ class Prompted:
     def why_not_plain(self) -> str | None:
         return words("not_plain_form", form=self.name)
 
+    @property
+    def auto_class(self) -> str:
+        """The transformers auto class whose outputs it reads."""
+        raise NotImplementedError
+
+    @classmethod
+    def why_not(cls, task: Task, architecture: Architecture) -> str | None:
+        """The reason this Form cannot serve the task on such a base, or None."""
+        raise NotImplementedError
+
+    def encode(self, examples: Iterable[Example]) -> list[Row]:
+        """Tokens of each Example; the text cut where the base cannot read it all."""
+        raise NotImplementedError
+
+    @property
+    def paired(self) -> bool:
+        """Whether it asks about two texts."""
+        return "{text_pair}" in self.wording.template
+
     def with_template(self, template: str) -> Self:
         """The same Form around another template. Raises UsageError for one without `{text}` or `{label}`."""
         return self.worded(self.wording.with_template(template))
@@ -35,8 +55,20 @@ class Prompted:
         """The same Form saying something else."""
         return replace(self, wording=wording)
 
+    def showing(self, demonstrations: Sequence[Mapping[str, str]]) -> Self:
+        """The same Form with other demonstrations."""
+        return self.worded(replace(self.wording, demonstrations=tuple(demonstrations)))
+
+    def biased(self, bias: Mapping[str, float]) -> Self:
+        """The same Form, its labels moved otherwise."""
+        return self.worded(replace(self.wording, bias=bias))
+
     def scores(self, model: nn.Module, batch: Batch) -> Tensor:
         """Log probabilities of the labels before calibration, shape (rows, labels), with gradient."""
+        raise NotImplementedError
+
+    def expected(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits of the whole vocabulary where the answer begins, shape (rows, vocabulary)."""
         raise NotImplementedError
 
     def scorer(self, model: nn.Module) -> Callable[[Batch], Tensor]:
@@ -69,3 +101,12 @@ class Prompted:
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
         return cls(setting, Wording.restore(spec, setting.task))
+
+
+def askable(form: Form) -> bool:
+    """Whether the base knows the words of a Form, and has room for a text beside them."""
+    try:
+        form.encode(())
+    except UsageError:
+        return False
+    return True

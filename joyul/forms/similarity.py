@@ -19,8 +19,9 @@ from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import device
 from joyul.forms import readouts
 from joyul.forms import rows as shared
+from joyul.forms.label_words import distinct
 from joyul.forms.template import check, fill
-from joyul.forms.wording import Wording, distinct, known, listed_words
+from joyul.forms.wording import Wording, known, listed_words
 from joyul.messages import words
 
 SCALE = 20.0
@@ -30,15 +31,19 @@ SCALE = 20.0
 class Similarity:
     """`templates` go around the label's words (itself where none are given); a label is the mean of its prompts.
 
-    That mean is the one of Radford et al. (2021, CLIP). `bias` moves the logits of labels.
+    That mean is the one of Radford et al. (2021, CLIP). With demonstrations `share` of a label is the mean of its texts (Snell et
+    al., 2017, prototypical networks), the rest its prompts. `bias` moves the logits of labels.
     """
 
     setting: Setting
     templates: tuple[str, ...] = ("{label}",)
     words_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bias: Mapping[str, float] = field(default_factory=dict)
+    demonstrations: tuple[Mapping[str, str], ...] = ()
+    share: float = 0.5
     name: ClassVar[str] = "similarity"
     auto_class: ClassVar[str] = "AutoModel"
+    paired: ClassVar[bool] = False  # its prompts say nothing of the second text
 
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:
@@ -62,6 +67,14 @@ class Similarity:
             for label in self.setting.task.labels:
                 words_of[label] = tuple(dict.fromkeys((*words_of.get(label, ()), *wording.of(label))))
         return replace(self, templates=tuple(wording.template for wording in wordings), words_of=words_of)
+
+    def showing(self, demonstrations: Sequence[Mapping[str, str]]) -> Self:
+        """The same Form with other demonstrations."""
+        return replace(self, demonstrations=tuple(demonstrations))
+
+    def biased(self, bias: Mapping[str, float]) -> Self:
+        """The same Form, its labels moved otherwise."""
+        return replace(self, bias=bias)
 
     def prompts(self) -> list[list[str]]:
         """The prompts of each label, in the task's order. Raises UsageError when two labels share one."""
@@ -97,10 +110,22 @@ class Similarity:
 
     def labels(self, model: nn.Module) -> Tensor:
         """Embeddings of the labels at length 1, shape (labels, width): the mean over the prompts of each."""
+        return self.combined(lambda texts: self.embedded(model, texts))
+
+    def combined(self, embedded: Callable[[Sequence[str]], Tensor]) -> Tensor:
+        """The same, given what embeds texts."""
         made = self.prompts()
-        flat = self.embedded(model, [prompt for prompts in made for prompt in prompts])
-        means = [part.mean(dim=0) for part in torch.split(flat, [len(prompts) for prompts in made])]
-        return functional.normalize(torch.stack(means), dim=-1)
+        texts = [[item["text"] for item in self.demonstrations if item["label"] == label] for label in self.setting.task.labels]
+        flat = embedded([text for group in (*made, *texts) for text in group])
+        parts = torch.split(flat, [len(group) for group in (*made, *texts)])
+        return torch.stack([self._both(*pair) for pair in zip(parts[: len(made)], parts[len(made) :], strict=True)])
+
+    def _both(self, prompted: Tensor, shown: Tensor) -> Tensor:
+        """One label from the embeddings of its prompts and of its texts, where it has some."""
+        found = functional.normalize(prompted.mean(dim=0), dim=-1)
+        if not len(shown):
+            return found
+        return functional.normalize(torch.lerp(found, functional.normalize(shown.mean(dim=0), dim=-1), self.share), dim=-1)
 
     def embedded(self, model: nn.Module, texts: Sequence[str]) -> Tensor:
         """Embeddings of texts at length 1, shape (texts, width)."""
@@ -114,7 +139,10 @@ class Similarity:
     def spec(self) -> dict[str, Any]:
         used = {label: list(self.words_of.get(label) or (label,)) for label in self.setting.task.labels}
         template: Any = self.templates[0] if len(self.templates) == 1 else list(self.templates)
-        return {"template": template, "words": used} | ({"bias": dict(self.bias)} if self.bias else {})
+        found: dict[str, Any] = {"template": template, "words": used}
+        if self.demonstrations:
+            found |= {"demonstrations": [dict(item) for item in self.demonstrations], "share": self.share}
+        return found | ({"bias": dict(self.bias)} if self.bias else {})
 
     @classmethod
     def restore(cls, spec: Mapping[str, Any], setting: Setting) -> Self:
@@ -124,8 +152,9 @@ class Similarity:
             check(template, required="label", allowed=("label",))
         bias = {label: float(value) for label, value in (spec.get("bias") or {}).items()}
         words_of = listed_words(spec.get("words") or {})
-        known((*words_of, *bias), setting.task)
-        return cls(setting, templates, words_of, bias)
+        shown = tuple(dict(item) for item in spec.get("demonstrations") or ())
+        known((*words_of, *bias, *(item["label"] for item in shown)), setting.task)
+        return cls(setting, templates, words_of, bias, shown, float(spec.get("share", 0.5)))
 
 
 def embed(model: nn.Module, batch: Batch) -> Tensor:

@@ -119,10 +119,10 @@ KINDS = (SENTIMENT, INFERENCE, YES_NO, SPAM)
 ANY: Mapping[tuple[str, Language], tuple[Ask, ...]] = {
     ("cloze", "en"): (Ask("{text} This is about {label}."), Ask("Category: {label}. {text}"), Ask("{label}: {text}")),
     ("continuation", "en"): (Ask("{text}\nCategory: {label}"), Ask("{text}\nThis is about {label}"), Ask("Text: {text}\nLabel: {label}")),
-    ("similarity", "en"): (Ask("{label}"), Ask("This is about {label}."), Ask("The topic is {label}.")),
+    ("similarity", "en"): (Ask("{label}"),),  # words that all labels share only bring them together (LOG.md)
     ("cloze", "ko"): (Ask("{text} 이것은 {label}에 관한 글이다."), Ask("분류: {label}. {text}"), Ask("{label}: {text}")),
     ("continuation", "ko"): (Ask("{text}\n분류: {label}"), Ask("{text}\n이 글의 주제: {label}"), Ask("글: {text}\n라벨: {label}")),
-    ("similarity", "ko"): (Ask("{label}"), Ask("{label}에 관한 글입니다."), Ask("주제는 {label}입니다.")),
+    ("similarity", "ko"): (Ask("{label}"),),
 }
 ANY_PAIRED: Mapping[tuple[str, Language], tuple[Ask, ...]] = {
     (form, language): tuple(Ask(ask.template.replace("{text}", "{text} {text_pair}"), ask.words) for ask in asks)

@@ -113,12 +113,3 @@ def check_template(template: str) -> None:
         check(template, required=slot, allowed=(*INPUTS, "label"))
     if slots(template).count("label") > 1:
         raise UsageError("template_two_labels", template=template)
-
-
-def distinct(words: Sequence[tuple[str, Sequence[int] | str]]) -> None:
-    """Raise UsageError when words of two labels are the same; `words` are (label, word or its tokens)."""
-    seen: dict[Any, str] = {}
-    for label, word in words:
-        key = word if isinstance(word, str) else tuple(word)
-        if seen.setdefault(key, label) != label:
-            raise UsageError("label_words_equal", first=seen[key], second=label)

@@ -24,6 +24,11 @@ def _adapter(name: str, run: RunSettings, stage: StageSettings) -> Method:
     return PeftAdapter(name, stage)
 
 
+def _prompt(run: RunSettings, stage: StageSettings) -> Method:
+    wide = stage.search == "wide" if stage.search else run.template is None and run.prompt is None
+    return Prompt(run.template or (), wide, stage.candidates or 12, stage.demonstrations, run.seed)
+
+
 METHODS: dict[str, Build] = {
     "full": lambda run, stage: Full(stage.layer_decay or 1.0, stage.unfreeze == "gradual"),
     "layers": lambda run, stage: Layers(stage.top_layers or 1, stage.layer_decay or 1.0, stage.unfreeze == "gradual"),
@@ -33,5 +38,5 @@ METHODS: dict[str, Build] = {
     "soft_prompt": lambda run, stage: SoftPrompt("soft_prompt", stage),
     "p_tuning": lambda run, stage: SoftPrompt("p_tuning", stage),
     "prefix": lambda run, stage: PrefixTuning("prefix", stage),
-    "prompt": lambda run, stage: Prompt(run.template or ()),
+    "prompt": _prompt,
 }

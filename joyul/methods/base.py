@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +19,9 @@ class InPlace:
 
     def forms(self, form: Form) -> Sequence[Form]:
         return ()
+
+    def further(self, model: nn.Module, best: Form, done: int) -> Sequence[Form | Callable[..., Form]] | None:
+        return None
 
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         return model

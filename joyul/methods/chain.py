@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -17,7 +16,7 @@ from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Setting,
 from joyul.engine.average import Average
 from joyul.engine.best import Best
 from joyul.engine.checkpoint import Checkpoint
-from joyul.engine.control import SAVE, STOP, Control
+from joyul.engine.control import Control
 from joyul.engine.course import Course
 from joyul.engine.device import device
 from joyul.engine.evaluate import validator
@@ -28,14 +27,17 @@ from joyul.engine.trunk import Stores, frozen_trunk
 from joyul.engine.vocabulary import compact_vocabulary
 from joyul.errors import DoesNotFit
 from joyul.messages import words
-from joyul.methods.choose import choose, winner
+from joyul.methods.answers import Answers
+from joyul.methods.choose import choose, say_found
+from joyul.methods.race import Race
 from joyul.methods.rate import RateSearch
 from joyul.methods.standing import Standing, put_back
+from joyul.methods.steering import Steering
 from joyul.notes import Notes
 from joyul.recipe.chains import AUTO
 from joyul.recipe.settings import StageSettings
 from joyul.recipe.stages import STAGES
-from joyul.signals import Interrupted, interruptible, whole
+from joyul.signals import interruptible, whole
 
 SPLITS: tuple[Literal["train", "valid"], ...] = ("train", "valid")
 CHUNK = 1000  # rows tokenised between two ticks of the progress bar
@@ -46,16 +48,17 @@ class Tuned:
     """What the stages change in turn.
 
     `stages` are those so far, of the base's lineage too, but for what was folded into the weights; `moved`: whether the weights
-    without what stages inserted differ from the base's. `chosen` holds, for each stage of this run, the index of the Form it
-    chose (None: it had no choice); `trainable` the sizes of all that moved, by name; `rates` the learning rate of each;
-    `new_head`: whether the head was drawn for this run and has not moved yet.
+    without what stages inserted differ from the base's. `chosen` holds, for each stage of this run, the spec of the Form it
+    chose (None: it had no choice), `searched` what is said of each search; `trainable` the sizes of all that moved, by name;
+    `rates` the learning rate of each; `new_head`: whether the head was drawn for this run and has not moved yet.
     """
 
     model: nn.Module
     form: Form
     stages: list[Method] = field(default_factory=list)
     moved: bool = False
-    chosen: list[int | None] = field(default_factory=list)
+    chosen: list[dict[str, Any] | None] = field(default_factory=list)
+    searched: list[dict[str, Any]] = field(default_factory=list)
     trainable: dict[str, int] = field(default_factory=dict)
     rates: list[tuple[Method, float]] = field(default_factory=list)
     new_head: bool = False
@@ -105,11 +108,11 @@ def stage(
     fitting(method, tuned.form)
     forms = enter(tuned, method, settings, number, seed)
     if begun is None:
-        for step in _search(tuned, method, forms, data, number, first_step):
+        for step in _search(tuned, method, forms, data, number, first_step, seed, notes or Notes()):
             first_step += 1
             yield step
     else:
-        choice(tuned, forms, begun.record["chosen"][number - 1])
+        choice(tuned, begun.record["chosen"][number - 1])
         first_step = begun.record["first_step"]
     groups = method.moves(tuned.model)
     if groups:
@@ -176,19 +179,22 @@ def _count(tuned: Tuned, method: Method, groups: Sequence[ParameterGroup]) -> No
     tuned.trainable |= {name: p.numel() for group in groups for name, p in group.parameters.items()}
 
 
-def pass_over(tuned: Tuned, method: Method, settings: StageSettings, number: int, seed: int, chosen: int | None) -> None:
+def pass_over(
+    tuned: Tuned, method: Method, settings: StageSettings, number: int, seed: int, chosen: dict[str, Any] | None
+) -> None:
     """A stage that ended before the run was interrupted: its Form as it was chosen; the weights come with the checkpoint."""
-    choice(tuned, enter(tuned, method, settings, number, seed), chosen)
+    enter(tuned, method, settings, number, seed)
+    choice(tuned, chosen)
     _count(tuned, method, method.moves(tuned.model))
     if isinstance(settings.learning_rate, float):
         tuned.rates.append((method, settings.learning_rate))
 
 
-def choice(tuned: Tuned, forms: Sequence[Form], index: int | None) -> None:
-    """Take one of the Forms, where there are some."""
-    tuned.chosen.append(index)
-    if index is not None:
-        tuned.form = forms[index]
+def choice(tuned: Tuned, spec: dict[str, Any] | None) -> None:
+    """Take the Form that was chosen before the run was interrupted, where there was a choice."""
+    tuned.chosen.append(spec)
+    if spec is not None:
+        tuned.form = type(tuned.form).restore(spec, tuned.form.setting)
 
 
 def _settled(settings: StageSettings) -> dict[str, Any]:
@@ -198,19 +204,22 @@ def _settled(settings: StageSettings) -> dict[str, Any]:
 
 
 def _search(
-    tuned: Tuned, method: Method, forms: Sequence[Form], data: Data, number: int, first_step: int
-) -> Iterator[Step]:
+    tuned: Tuned, method: Method, forms: Sequence[Form], data: Data, number: int, first_step: int, seed: int,
+    notes: Notes,
+) -> Iterator[Step]:  # fmt: skip
     """Choose among the method's Forms: on all labelled rows while no weight has seen them, on validation rows after."""
     if not forms:
-        choice(tuned, forms, None)
+        tuned.chosen.append(None)
         return
     seen = tuned.moved or any(earlier.trains for earlier in tuned.stages[:-1])
     examples = [*data.valid] if seen and data.valid else [*data.train, *data.valid]
-    steps = []
-    for step in choose(tuned.model, forms, examples, number, method.name, first_step):
-        steps.append(step)
-        yield step
-    choice(tuned, forms, winner(steps))
+    race = Race(Answers(tuned.model, examples), seed)
+    yield from choose(race, tuned.model, method, forms, number, first_step)
+    tuned.form = race.winner().form if race.trials else forms[0]
+    tuned.chosen.append(tuned.form.spec())
+    if race.trials:
+        tuned.searched.append({"stage": number, **race.verdict()})
+        say_found(tuned.searched[-1], notes)
 
 
 def _train(
@@ -224,7 +233,7 @@ def _train(
         average = Average(moving, plan.epochs if settings.average else None, plan.updates(len(rows)))
         best = Best(moving, form.setting.task.metric, settings.patience, average)
         course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
-        steering = _Steering(control, best, saver)
+        steering = Steering(control, best, saver)
         trunk = frozen_trunk(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
         try:
             with trunk as (spliced, kept, held):
@@ -249,37 +258,6 @@ def _train(
                     saver.end()
         finally:
             best.restore()  # after a loss that is no number too: what was good is kept
-
-
-@dataclass(frozen=True)
-class _Steering:
-    """Passes what is changed from outside on to whoever it concerns: the loop, early stopping, the saver."""
-
-    control: Control
-    best: Best
-    saver: Saver
-
-    def resumed(self, plan: Plan, done: int) -> Plan:
-        """The plan as the updates that are done already have left it. `save_every` is that of the process."""
-        found = self.control.before(plan.stage, done)
-        self.best.patience = found.get("patience", self.best.patience)
-        return replace(plan, **{key: found[key] for key in ("learning_rate", "epochs") if key in found})
-
-    def changes(self, plan: Plan, done: int) -> Mapping[str, Any]:
-        """What the loop asks before each update."""
-        found = self.control.changes(plan.stage, done, plan.first_step + done)
-        self.best.patience = found.get("patience", self.best.patience)
-        self.saver.every = found.get("save_every", self.saver.every)
-        return found
-
-    def obey(self) -> None:
-        """Save where that was asked for; raise Interrupted where it was asked to stop."""
-        self.control.read()
-        wanted, self.control.wanted = self.control.wanted, set()
-        if SAVE in wanted:
-            self.saver.save()
-        if STOP in wanted:
-            raise Interrupted(signal.SIGTERM)
 
 
 def _weighted(rows: list[Row], form: Form, settings: StageSettings) -> list[Row]:

@@ -1,20 +1,42 @@
-"""Hard prompts: no weight moves; the Form is chosen among given templates by score (see `methods.choose`)."""
+"""Hard prompts: no weight moves; the Form is chosen by score (`methods.choose`).
+
+First given and usual wordings race, then edits of the best, then what labelled rows offer (`methods.offers`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from joyul.contracts import Architecture, Form
+from torch import nn
+
+from joyul.contracts import Architecture, Example, Form
+from joyul.forms.prompted import Prompted, askable
+from joyul.forms.similarity import Similarity
+from joyul.forms.usual import readable, usual
+from joyul.methods import offers
 from joyul.methods.base import InPlace
+from joyul.methods.edits import edits
+
+EDITING = 2  # rounds of edits
+SIMILAR_SHOWN = 16  # texts a label that a sentence encoder is shown: they cost nothing when it is used
+SHARES = (0.25, 0.5, 0.75)  # of a label in its texts, the rest in its prompts
 
 
 @dataclass(frozen=True)
 class Prompt(InPlace):
-    """`templates` as the user gave them; the Form as it stands is always a candidate, after them."""
+    """`templates` as the user gave them; the Form as it stands is always a candidate, before them.
+
+    `wide`: also try what nobody gave, at most `candidates` in a round. `shown`: demonstrations a label (0: none).
+    """
 
     templates: tuple[str, ...] = ()
+    wide: bool = False
+    candidates: int = 12
+    shown: int | None = None
+    seed: int = 0
     name: ClassVar[str] = "prompt"
     trains: ClassVar[bool] = False
 
@@ -25,4 +47,50 @@ class Prompt(InPlace):
         if form.setting.architecture == "hosted" and not self.templates:
             return ()  # a score that chooses nothing would still have to be paid
         given = [form.with_template(template) for template in self.templates]
-        return [*given, *(() if form in given else (form,))]
+        found = [form, *(one for one in given if one != form)]
+        if self.wide:
+            found += [one for one in self._usual(form) if one not in found]
+        return found
+
+    def further(self, model: nn.Module, best: Form, done: int) -> Sequence[Form | Callable[..., Form]] | None:
+        if not self.wide or not isinstance(best, Prompted | Similarity):
+            return None
+        if done <= EDITING:
+            found = self._edited(best)
+            return random.Random(self.seed + done).sample(found, min(len(found), self.candidates))
+        if done == EDITING + 1:
+            return self._learned(model, best)
+        return [offers.content_free(model), offers.calibrated(model)] if done == EDITING + 2 else None
+
+    def _usual(self, form: Form) -> list[Form]:
+        """What is usually asked, one wording at a time."""
+        said = readable(form.setting.task.labels)
+        if isinstance(form, Similarity):
+            known = form == form.asked(usual(form.name, said))
+            found = usual(form.name, said if known else form.words_of, named=not known)
+            return [form.asked([wording]) for wording in found]
+        if not isinstance(form, Prompted):
+            return []
+        known = any(form.wording.words == wording.words for wording in usual(form.name, said, form.paired))
+        found = usual(form.name, said if known else form.wording.words, form.paired, named=not known)
+        asked = [form.worded(replace(wording, instruction=form.wording.instruction)) for wording in found]
+        return [one for one in asked if askable(one)]
+
+    def _edited(self, best: Prompted | Similarity) -> Sequence[Form]:
+        if isinstance(best, Prompted):
+            return [best.worded(replace(best.wording, template=template)) for template in edits(best.wording.template)]
+        found: list[Form] = []
+        for place, template in enumerate(best.templates):
+            others = best.templates[:place] + best.templates[place + 1 :]
+            found += [replace(best, templates=others)] if others else []
+            found += [replace(best, templates=(*best.templates, made)) for made in edits(template) if made not in best.templates]
+        return found
+
+    def _learned(self, model: nn.Module, best: Prompted | Similarity) -> Sequence[Callable[[Any, Sequence[Example]], Form]]:
+        """Forms that are made from labelled rows."""
+        if isinstance(best, Similarity):
+            most = SIMILAR_SHOWN if self.shown is None else self.shown
+            return [offers.showing(most, self.seed, share) for share in SHARES if most]
+        most = 2 if self.shown is None else self.shown
+        shown = [offers.showing(count, self.seed + draw) for count in sorted({1, most}) for draw in range(3) if most]
+        return [*shown, offers.worded_by_base(model)]

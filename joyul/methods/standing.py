@@ -18,12 +18,12 @@ from joyul.engine.loop import Plan
 
 @dataclass(frozen=True)
 class Standing:
-    """`chosen`: the index of the Form that each stage so far chose, or None; `changed`: whether earlier ones moved weights."""
+    """`chosen`: the spec of the Form that each stage so far chose, or None; `changed`: whether earlier ones moved weights."""
 
     model: nn.Module
     groups: Sequence[ParameterGroup]
     plan: Plan
-    chosen: Sequence[int | None]
+    chosen: Sequence[dict[str, Any] | None]
     course: Course
     best: Best
     changed: bool

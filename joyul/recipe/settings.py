@@ -18,6 +18,7 @@ from joyul.recipe.fields import (
     Trackers,
 )  # fmt: skip
 from joyul.recipe.rows import RowSettings
+from joyul.recipe.searching import SearchSettings
 
 
 class RunSettings(RowSettings):
@@ -65,6 +66,10 @@ class RunSettings(RowSettings):
         'the words around the text ("Review: {text}"), the label ("It was {label}.") or both; several as ["...", "..."]',
         '텍스트("리뷰: {text}")나 라벨("{label} 리뷰입니다."), 또는 둘 다를 감싸는 틀. 여럿이면 ["...", "..."]',
         aliases=("templates",),
+    )] = None
+    prompt: Annotated[str | None, Doc(
+        "a prompt.yaml of another run, as it is or edited: it is asked as it stands there",
+        "다른 실행의 prompt.yaml. 그대로든 고친 것이든 거기 적힌 대로 물음", verbs=("train",),
     )] = None
     label_words: Annotated[LabelWords | None, Doc(
         "the words that stand for each label in a prompt: 0=bad|awful,1=good|great (default: the label itself)",
@@ -118,7 +123,7 @@ class RunSettings(RowSettings):
     )] = None
 
 
-class StageSettings(BaseModel):
+class StageSettings(SearchSettings):
     """What each stage of a chain has for itself. None: the stage does not take it, or its default is not settled yet."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

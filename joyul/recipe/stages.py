@@ -219,5 +219,9 @@ STAGES: dict[str, StageInfo] = {
         "모든 층 또는 위쪽 층의 키와 값, 그리고 분류 층 (Li and Liang, 2021; Liu et al., 2022)",
         PREFIX_RATES, 8, "none", "top_layers",
     ),
-    "prompt": StageInfo("no weight: chooses among the given templates by score", "가중치는 그대로. 주어진 틀 가운데 점수로 고름"),
+    "prompt": StageInfo(
+        "no weight: chooses the wording by score", "가중치는 그대로. 물어보는 말을 점수로 고름",
+        ("search", "candidates", "demonstrations"),
+        {"candidates": (1, 1000), "demonstrations": (0, 64)},
+    ),
 }

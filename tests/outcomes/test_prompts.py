@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 import joyul
-from joyul.errors import DoesNotFit, UsageError
+from joyul.errors import DoesNotFit, JoyulError, UsageError
 from tests import tiny
 
 WORDS = ["no=bad|dull", "yes=good|fine"]
@@ -45,4 +46,52 @@ def test_bases_that_brought_no_words_are_refused(base: str, tmp_path: Path) -> N
         joyul.train(base=base, method="prompt", form="cloze", labels="good,bad", out=str(tmp_path / "run"))
     with pytest.raises(UsageError, match="asks for no label in words"):
         joyul.train(base=base, method="full", form="default", labels="good,bad", instruction="say it", out=str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_search_says_what_it_tried_and_what_it_took(base: str, reviews: str, tmp_path: Path) -> None:
+    made = joyul.train(data=reviews, base=base, method="prompt", candidates=4, demonstrations=8, out=str(tmp_path / "run"))
+    (search,) = made.metrics["search"]
+    taken = [line for line in search["tried"] if line["taken"]]
+    assert len(taken) == 1 and taken[0]["candidate"] == search["candidate"]
+    assert {"interval", "rows", "score", "tied"} <= set(taken[0])
+    assert len(search["tried"]) > 6, "a round without anything new does not end it"
+    assert search["score"] == taken[0]["score"] and abs(search["optimism"]) < 1
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "◆" in page and "tried on" in page
+    opened = made.load()
+    assert opened.form.name == "similarity"
+    shown = opened.form.spec().get("demonstrations", [])
+    assert len(shown) == search["candidate"].get("demonstrations", 0), "prompt.yaml has the texts, metrics.json how many"
+    assert opened.predict(["the good film"])[0].value in ("no", "yes")
+
+
+def test_a_prompt_is_used_again(base: str, reviews: str, tmp_path: Path) -> None:
+    first = joyul.train(data=reviews, base=base, method="prompt", template="the film is {label}", out=str(tmp_path / "first"))
+    file = tmp_path / "mine.yaml"
+    text = (tmp_path / "first" / "prompt.yaml").read_text(encoding="utf-8")
+    file.write_text(text.replace("the film is", "a film, and it is"), encoding="utf-8")
+    again = joyul.train(data=reviews, base=base, method="prompt", prompt=str(file), out=str(tmp_path / "again"))
+    assert again.load().form.spec() == first.load().form.spec() | {"template": "a film, and it is {label}"}
+    assert len(again.metrics["search"][0]["tried"]) == 1, "as it stands there: nothing else is tried"
+    same = joyul.train(data=reviews, base=base, method="prompt", prompt=str(tmp_path / "first"), out=str(tmp_path / "same"))
+    assert same.load().form.spec() == first.load().form.spec()
+
+
+@pytest.mark.parametrize(("content", "given", "told"), [
+    (None, {}, "no such file"),
+    ("form: similarity\ntemplate: it is\n", {}, "{label}"),
+    ("form: similarity\ntemplate: '{label}'\nwords: {maybe: perhaps}\n", {}, "maybe"),
+    ("form: nothing\n", {}, "not a Form"),
+    ("form: cloze\ntemplate: '{text} {label}'\n", {}, "output layer"),
+    ("form: similarity\ntemplate: '{label}'\n", {"template": "a {label}"}, "both say"),
+])  # fmt: skip
+def test_a_prompt_that_cannot_be_used_is_refused(
+    content: str | None, given: dict[str, str], told: str, base: str, reviews: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(JoyulError, match=re.escape(told)):
+        joyul.train(data=reviews, base=base, method="prompt", prompt=str(file), out=str(tmp_path / "run"), **given)
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,133 @@
+"""What labelled rows offer a prompt: demonstrations, calibration, label words. Functions from a Form and rows to a Form."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from joyul.contracts import Example, Form
+from joyul.engine.batches import TOKEN_BUDGET, cut
+from joyul.engine.device import device
+from joyul.forms.label_words import word_tokens
+
+if TYPE_CHECKING:
+    from joyul.forms.prompted import Prompted
+    from joyul.forms.similarity import Similarity
+
+Maker = Callable[[Any, Sequence[Example]], Form]
+LEAST = 1e-6  # probability that calibration takes a label to have at least
+LIKELY = 500  # tokens that the base finds likely on the whole, among which label words are looked for
+WORDS = 3  # label words taken from the base's predictions
+
+
+def showing(count: int, seed: int, share: float | None = None) -> Maker:
+    """`count` rows of each label as demonstrations, drawn from `seed`, in mixed order. `share`: see `Similarity`."""
+
+    def make(form: Prompted | Similarity, rows: Sequence[Example]) -> Form:
+        draw = random.Random(seed)
+        shown = []
+        for label in form.setting.task.labels:
+            mine = [row for row in rows if row.target == label]
+            shown += draw.sample(mine, min(count, len(mine)))
+        draw.shuffle(shown)
+        texts = [{name: str(value) for name, value in row.inputs.items()} for row in shown]
+        made: Any = form.showing([{**text, "label": str(row.target)} for text, row in zip(texts, shown, strict=True)])
+        found: Form = made if share is None else replace(made, share=share)
+        return found
+
+    return make
+
+
+def calibrated(model: nn.Module) -> Maker:
+    """Labels that the prompt favours whatever the text says are held back by that much (Zhou et al., 2024, batch calibration).
+
+    It reads the rows' texts, not their labels.
+    """
+
+    def make(form: Prompted | Similarity, rows: Sequence[Example]) -> Form:
+        texts = [replace(row, target=None) for row in rows]
+        return with_bias(form, _told(model, form, texts))
+
+    return make
+
+
+def content_free(model: nn.Module) -> Maker:
+    """The same against texts that say nothing (Zhao et al., 2021, contextual calibration): the rows are not read."""
+
+    def make(form: Prompted | Similarity, rows: Sequence[Example]) -> Form:
+        empty = [Example(text, {"text": text, **({"text_pair": text} if form.paired else {})}) for text in ("N/A", "-", "...")]
+        return with_bias(form, _told(model, form, empty))
+
+    return make
+
+
+def _told(model: nn.Module, form: Prompted | Similarity, rows: Sequence[Example]) -> list[Mapping[str, float]]:
+    """Probabilities of the labels for each row, in any order, without calibration."""
+    plain = with_bias(form, [])
+    model.eval()
+    with torch.no_grad():
+        read = plain.reader(model)
+        pieces = cut(plain.encode(rows), TOKEN_BUDGET[device().type])
+        return [answer.scores or {} for piece in pieces for answer in read(plain.collate(piece))]
+
+
+def with_bias(form: Prompted | Similarity, scores: Sequence[Mapping[str, float]]) -> Form:
+    """The Form whose labels are moved by minus the log of their mean probability; as it stands where that is not listed."""
+    found = [one for one in scores if one]
+    labels = form.setting.task.labels
+    bias = {}
+    if found:
+        means = {label: max(LEAST, sum(one.get(label, 0.0) for one in found) / len(found)) for label in labels}
+        bias = {label: round(-math.log(mean), 4) for label, mean in means.items()}
+    return form.biased(bias)
+
+
+def worded_by_base(model: nn.Module) -> Maker:
+    """The words that the base itself finds likelier for a label's rows than for the others' (Schick et al., 2020)."""
+
+    def make(form: Prompted, rows: Sequence[Example]) -> Form:
+        sure = _expected(model, form, rows)
+        targets = [row.target for row in rows]
+        likely = sure.mean(dim=0).topk(min(LIKELY, sure.shape[1])).indices
+        found: dict[str, tuple[str, ...]] = {}
+        for label in form.setting.task.labels:
+            mine = torch.tensor([target == label for target in targets])
+            if not bool(mine.any()) or bool(mine.all()):
+                return form
+            gain = (sure[mine].mean(dim=0) - sure[~mine].mean(dim=0))[likely]
+            ordered = [_word(form, int(token)) for token in likely[gain.argsort(descending=True)]]
+            taken = {word for words in found.values() for word in words}
+            found[label] = tuple(dict.fromkeys(word for word in ordered if word and word not in taken))[:WORDS]
+        return form.worded(replace(form.wording, words=found)) if all(found.values()) else form
+
+    return make
+
+
+def _expected(model: nn.Module, form: Prompted, rows: Sequence[Example]) -> torch.Tensor:
+    """Log probabilities of the whole vocabulary where the first word of the answer stands, shape (rows, vocabulary)."""
+    model.eval()
+    encoded = form.encode(rows)
+    found: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        for piece in cut(encoded, TOKEN_BUDGET[device().type]):
+            sure = form.expected(model, form.collate(piece)).float().log_softmax(-1).cpu()
+            found |= zip([row.id for row in piece], sure, strict=True)
+    return torch.stack([found[row.id] for row in encoded])
+
+
+def _word(form: Prompted, token: int) -> str:
+    """A token as a whole word of letters; empty where it is none, or would become other tokens in the template."""
+    tokenizer = form.setting.tokenizer
+    word = str(tokenizer.decode([token])).strip()
+    if not word.isalpha() or len(word) < 2 or token in tokenizer.all_special_ids:
+        return ""
+    lead = "" if form.setting.architecture == "encoder-decoder" else form.wording.lead()
+    return word if word_tokens(tokenizer, lead, word) == (token,) else ""
+
+

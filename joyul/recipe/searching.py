@@ -1,0 +1,28 @@
+"""What the search for a prompt takes, declared as all settings are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from joyul.recipe.fields import Doc
+
+
+class SearchSettings(BaseModel):
+    """Settings of the stage `prompt`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    search: Annotated[Literal["given", "wide"] | None, Doc(
+        "prompt: given tries the templates given, wide also usual ones, edits, demonstrations, label words and calibration "
+        "(default: wide unless template= or prompt= is given)",
+        "prompt: given은 준 틀만, wide는 흔한 틀, 고친 틀, 예시, 라벨 단어, 보정까지 (기본: template=도 prompt=도 없으면 wide)",
+    )] = None
+    candidates: Annotated[int | None, Field(ge=1, le=1000), Doc(
+        "prompt: edits tried in a round", "prompt: 한 번에 시도하는 고친 틀의 수", aliases=("num_candidates",),
+    )] = None
+    demonstrations: Annotated[int | None, Field(ge=0, le=64), Doc(
+        "prompt: solved examples of each label at most (0: none)", "prompt: 라벨마다 보여 줄 예시의 최대 수 (0: 없음)",
+        aliases=("num_fewshot", "k_demonstrations"),
+    )] = None
