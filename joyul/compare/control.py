@@ -1,8 +1,8 @@
 """The control of a chain: its best part, trained for as long as the whole chain took.
 
 Two stages take more time than one. What that time alone would have brought is the score of the better part with so many more
-epochs (its schedule stretched over them, no early end). Only the chain with the highest validation score has one: no other could
-be called better. A control is reported and tested against, never shipped.
+epochs (its schedule stretched over them, no early end). Only a chain with the highest validation score, whose lead over each of
+its parts is no accident, has one: no other could be called better. A control is reported and tested against, never shipped.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from joyul.compare.evidence import difference, evidence
 from joyul.compare.nouns import Done, Entry, Outcome
 from joyul.contracts import Task
 from joyul.recipe import chains
@@ -19,16 +20,28 @@ from joyul.recipe.resolve import Recipe
 from joyul.recipe.stages import STAGES
 from joyul.resume import STEPS_FILE
 
+CHANCE = 0.05
+
 
 def control_of(done: Done, task: Task) -> Entry | None:
-    """For the chain that leads on validation rows: its part with the highest validation score among those that train."""
+    """For the chain that clearly leads on validation rows: its part with the highest score there among those that train."""
     shipped = [one for one in done.largest if one.folder is not None and one.entry not in done.failures]
     leader = _leader(shipped, task)
     if leader is None or leader.baseline or "+" not in leader.method:
         return None
     parts = [part for part in chains.names(leader.method) if "epochs" in STAGES[part].takes]
     best = _leader([one for one in shipped if one.entry.method in parts and one.entry.base == leader.base], task)
-    return None if best is None else Entry(best.method, best.base, best.shared, control=leader.method)
+    rivals = {one.entry for one in shipped if one.entry.base == leader.base and one.entry.method in chains.names(leader.method)}
+    if best is None or not all(_beats(shipped, leader, rival, task) for rival in rivals):
+        return None
+    return Entry(best.method, best.base, best.shared, control=leader.method)
+
+
+def _beats(outcomes: Sequence[Outcome], leader: Entry, rival: Entry, task: Task) -> bool:
+    """Whether its lead over one of its parts is more than chance at 5 %; more comparisons can only ask for more."""
+    first, second = (evidence([one for one in outcomes if one.entry == entry], "valid", task) for entry in (leader, rival))
+    found = difference(first, second) if first and second else None
+    return found is not None and found.mean > 0 and found.p <= CHANCE
 
 
 def _leader(outcomes: Sequence[Outcome], task: Task) -> Entry | None:

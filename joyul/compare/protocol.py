@@ -43,7 +43,7 @@ from joyul.start import require_base
 from joyul.state import Hold
 
 # Fine-tuning, prompt-tuning and both in turn; cheap ones first, so that there are figures from the first seconds on.
-ALL = ("prompt", "head", "contrast", "layers", "lora", "soft_prompt", "full", "full+soft_prompt")
+ALL = ("prompt", "head", "layers", "lora", "soft_prompt", "full", "full+soft_prompt")
 # Baselines that leave nothing to ship but their answers.
 ANSWERS: dict[str, Callable[[Work], Answer]] = {"majority": majority, "lexicon": lexicon, setfit.NAME: setfit.setfit}
 Follow = Callable[[Generator[Step, None, Run], Recipe], Run]

@@ -180,14 +180,14 @@ def _learned(en: str, ko: str, rates: tuple[tuple[int, float], ...], length: int
     return StageInfo(
         en, ko, (*TRAINING, *takes, "prompt_length", "prompt_init", "reparametrisation", "joint"),
         {"learning_rate": (1e-5, 10.0), "epochs": (0, 10_000)},
-        _training(rates, batch_size=32, updates=400, least=3, most=20, patience=3, own=_prompt(length, through)),
+        _training(rates, batch_size=32, updates=240, least=3, most=12, patience=3, own=_prompt(length, through)),
     )
 
 
 STAGES: dict[str, StageInfo] = {
     "full": StageInfo(
         "every weight", "모든 가중치", (*TRAINING, *BY_LAYER), {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
-        _training(FULL_RATES, batch_size=16, updates=240, least=3, most=12, patience=3, own=_full),
+        _training(FULL_RATES, batch_size=16, updates=160, least=3, most=12, patience=3, own=_full),
     ),
     "layers": StageInfo(
         "the top layers and the head", "위쪽 층들과 분류 층", (*TRAINING, "top_layers", *BY_LAYER),

@@ -225,7 +225,7 @@ def test_what_does_not_fit_is_left_out_unless_asked_for(reviews: str, base: str,
     assert {row["method"] for row in found.record["methods"] if row["error"]} == {"prompt"}
     numbers = write_csv(tmp_path / "n.csv", [("text", "label"), *((" ".join(tiny.TEXTS[n % 16].split()[: 3 + n % 5]), str(n % 7 / 2)) for n in range(80))])
     found = joyul.compare(data=numbers, base=base, task="regress", out=str(tmp_path / "n"), epochs=1)
-    assert {*ALL} - {row["method"] for row in found.record["methods"]} == {"prompt", "contrast"}
+    assert {*ALL} - {row["method"] for row in found.record["methods"]} == {"prompt"}
 
 
 def test_an_interrupted_comparison_goes_on_where_it_stood(

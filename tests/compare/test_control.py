@@ -26,9 +26,9 @@ CONTROL = Entry("full", "b", control="head+full")
 
 
 def outcome(method: str, right: int, draw: Draw, folder: Path, seconds: float = 1.0) -> Outcome:
-    """`right` of ten rows."""
-    said = tuple(Prediction("yes" if place < right else "no") for place in range(10))
-    valid = Answers(tuple(map(str, range(10))), ("yes",) * 10, said)
+    """`right` of a hundred rows."""
+    said = tuple(Prediction("yes" if place < right else "no") for place in range(100))
+    valid = Answers(tuple(map(str, range(100))), ("yes",) * 100, said)
     return Outcome(Entry(method, "b"), draw, 0, valid, None, {"train_seconds": seconds}, folder)
 
 
@@ -43,18 +43,19 @@ def test_the_leading_chain_gets_its_best_part_that_trains(draw: Draw, tmp_path: 
         made = [outcome(name.replace("_", "+"), count, draw, tmp_path) for name, count in right.items()]
         return control_of(Done([draw], made), TASK)
 
-    assert control(head=6, full=7, head_full=9) == CONTROL
-    assert control(head=8, full=7, head_full=9) == replace(CONTROL, method="head")
-    assert control(prompt=8, full=7, full_prompt=9) == replace(CONTROL, control="full+prompt"), "a prompt has no use for time"
-    assert control(head=6, full=9, head_full=8) is None, "a chain that does not lead needs none"
-    assert control(lora=6, head_full=8) is None, "none of its parts is in the table"
+    assert control(head=60, full=70, head_full=90) == CONTROL
+    assert control(head=80, full=70, head_full=90) == replace(CONTROL, method="head")
+    assert control(prompt=80, full=70, full_prompt=90) == replace(CONTROL, control="full+prompt"), "a prompt has no use for time"
+    assert control(head=60, full=90, head_full=80) is None, "a chain that does not lead needs none"
+    assert control(lora=60, head_full=80) is None, "none of its parts is in the table"
+    assert control(head=60, full=88, head_full=90) is None, "two rows of a hundred are no lead: time could change nothing"
 
 
 def test_its_epochs_fill_the_time_of_the_chain(draw: Draw, tmp_path: Path) -> None:
     steps = [{"kind": "search", "epoch": None}, {"kind": "update", "epoch": 1.5}, {"kind": "update", "epoch": 3.0}]
     (tmp_path / "steps.jsonl").write_text("\n".join(map(json.dumps, steps)) + "\n", encoding="utf-8")
     recipe = from_words("compare", {"data": "rows.csv"}).with_method("full")
-    made = [outcome("full", 5, draw, tmp_path, 2.0), outcome("head+full", 5, draw, tmp_path, 5.0)]
+    made = [outcome("full", 50, draw, tmp_path, 2.0), outcome("head+full", 50, draw, tmp_path, 5.0)]
     stretched(recipe, CONTROL, made)
     assert recipe.stages[0].values["epochs"] == 8.0, "three epochs in two seconds: five seconds are seven and a half"
     assert recipe.stages[0].values["patience"] == 8, "no early end"
