@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -17,7 +18,7 @@ from joyul.messages import words
 
 
 @dataclass(frozen=True)
-class Prompted:
+class Prompted(ABC):
     """A Form with a Wording. `scores` is what the kinds differ in: log probabilities of the labels, shape (rows, labels)."""
 
     setting: Setting
@@ -29,18 +30,18 @@ class Prompted:
         return words("not_plain_form", form=self.name)
 
     @property
+    @abstractmethod
     def auto_class(self) -> str:
         """The transformers auto class whose outputs it reads."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:
         """The reason this Form cannot serve the task on such a base, or None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, examples: Iterable[Example]) -> list[Row]:
         """Tokens of each Example; the text cut where the base cannot read it all."""
-        raise NotImplementedError
 
     @property
     def paired(self) -> bool:
@@ -63,13 +64,13 @@ class Prompted:
         """The same Form, its labels moved otherwise."""
         return self.worded(replace(self.wording, bias=bias))
 
+    @abstractmethod
     def scores(self, model: nn.Module, batch: Batch) -> Tensor:
         """Log probabilities of the labels before calibration, shape (rows, labels), with gradient."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expected(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits of the whole vocabulary where the answer begins, shape (rows, vocabulary)."""
-        raise NotImplementedError
 
     def scorer(self, model: nn.Module) -> Callable[[Batch], Tensor]:
         """`scores` for many batches: what they share is computed here."""
