@@ -29,7 +29,8 @@ def can_pool(model: PreTrainedModel) -> bool:
 def append_mean_pooling(model: Any) -> None:
     """Append the layer; the pooler of a BERT-like head starts as the identity, so that the head reads the mean itself."""
     layers = model.base_model.encoder.layer
-    layer = copy.deepcopy(layers[-1])
+    config = model.config
+    layer = copy.deepcopy(layers[-1], {id(config): config})  # a copy would not hear which attention is asked for
     _attend_to_all(layer)
     layer.output.dense.weight.zero_()
     layer.output.dense.bias.zero_()

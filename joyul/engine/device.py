@@ -16,7 +16,7 @@ from joyul.contracts import Batch
 
 STATUS = Path("/proc/self/status")
 RESET = Path("/proc/self/clear_refs")
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 @cache
@@ -30,7 +30,6 @@ def _keep_large_buffers() -> None:
     """Have glibc keep large buffers for the next update; it gives them back to the system, which clears every page again."""
     with suppress(OSError, AttributeError):  # another C library
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_ARENA_MAX, 1)  # those of threads beside the first are given back whatever the thresholds
         libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
         libc.mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 

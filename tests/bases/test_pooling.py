@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from joyul.bases.load import load_model, open_base
 from joyul.bases.pooling import append_mean_pooling, can_pool
+from joyul.engine.unpad import unpadded
 from tests import tiny
 
 
@@ -34,6 +35,16 @@ def test_the_layer_gives_the_normalised_mean_of_real_tokens(architecture: str, t
     again = type(model).from_pretrained(saved).eval()
     with torch.no_grad():
         assert torch.equal(again(**inputs).logits, model(**inputs).logits), "stock transformers reads it as it is"
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta"])
+def test_its_attention_is_told_what_the_others_are_told(architecture: str, tmp_path: Path) -> None:
+    files = open_base(tiny.save(tmp_path, architecture))
+    model = load_model(files, "AutoModelForSequenceClassification", ("no", "yes")).eval()
+    append_mean_pooling(model)
+    batch = files.tokenizer(["a good film", "the plot is dull and bad from the start"], return_tensors="pt", padding=True)
+    with unpadded(model, dict(batch)) as lean:
+        assert lean, "the layers see no padding, the appended one included"
 
 
 def test_other_architectures_are_left_alone(tmp_path: Path) -> None:
