@@ -50,6 +50,7 @@ class Finished:
     methods: Sequence[Method]
     seconds: Mapping[str, float]
     lineage: Sequence[Mapping[str, str]]
+    peak: int = 0  # bytes, of stages that are not part of this process's peak
     stopped: str | None = None
 
 
@@ -183,10 +184,12 @@ def _metrics(
         "task": task.name, "method": settings.method, "base": settings.base, "metric": task.metric,
         "scores": {name: scored(evaluation, task) for name, evaluation in evaluations.items()},
         "baseline": baseline, "groups": _groups(run, evaluations),
-        "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds, "peak_memory": device.peak(),
+        "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds,
+        "peak_memory": max(device.peak(), run.peak),
         "parameters": parameter_count(run.tuned.model), "trainable": sum(run.tuned.trainable.values()),
         "diagnosis": diagnosis.text if diagnosis else "", "diagnosis_kind": diagnosis.kind if diagnosis else None,
-        "search": run.tuned.searched, "stopped": run.stopped, "warnings": [text for level, text in notes.kept if level == "warn"],
+        "search": run.tuned.searched, "stopped": run.stopped,
+        "warnings": [text for level, text in notes.kept if level == "warn"],
         "data": {"source": settings.data, "fingerprint": run.gathered.fingerprint if run.gathered else None},
         "versions": versions(), "device": device.describe(), "lineage": list(run.lineage),
         **({"endpoint": run.tuned.model.spent()} if isinstance(run.tuned.model, Hosted) else {}),

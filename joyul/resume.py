@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ from joyul.engine.saver import last
 from joyul.errors import RunError, UsageError, listing
 from joyul.files import clear_leftovers, write_text
 from joyul.messages import words
-from joyul.methods.chain import Tuned
+from joyul.methods.chain import SPLITS, Data, Tuned
+from joyul.methods.ends import End, Trail, digests
 from joyul.notes import Notes
 from joyul.recipe.grammar import Given
 from joyul.recipe.resolve import UNWRITTEN, Recipe, resolve
@@ -40,15 +41,37 @@ MAY_CHANGE = ("save_every", "report_to")  # everything else decides what comes o
 
 @dataclass(frozen=True)
 class Begun:
-    """Where an unfinished run stood: its newest complete checkpoint (None: it begins again) and its Steps up to there."""
+    """Where an unfinished run stood: its newest complete checkpoint (None: it begins again) and its Steps up to there.
+
+    `end`: instead of a checkpoint, where another chain with the same first stages ended them.
+    """
 
     checkpoint: Checkpoint | None = None
-    steps: list[Step] = field(default_factory=list)
+    steps: Sequence[Step] = ()
+    end: End | None = None
 
     @property
     def stage(self) -> int:
         """The stage to go on in, counted from 1."""
+        if self.end is not None:
+            return self.end.steps[-1].stage + 1
         return int(self.checkpoint.record["stage"]) if self.checkpoint else 1
+
+    @property
+    def chosen(self) -> Sequence[dict[str, Any] | None]:
+        """What each stage before chose, as a Form's spec."""
+        if self.end is not None:
+            return self.end.chosen
+        return list(self.checkpoint.record["chosen"]) if self.checkpoint else []
+
+    @property
+    def peak(self) -> int:
+        """Bytes that the stages taken over took."""
+        return self.end.peak if self.end is not None else 0
+
+    def or_at(self, end: End | None) -> Begun:
+        """The same, or what begins at `end` where nothing has begun."""
+        return self if self.checkpoint or self.steps or end is None else Begun(steps=end.steps, end=end)
 
     def restore_origins(self, recipe: Recipe) -> None:
         """Where each setting came from, as the run said when it began, unless the user has just said otherwise."""
@@ -132,6 +155,17 @@ def foundations(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> dict
         "tokenizer": _tokenizer(tuned.form.setting.tokenizer),
         "machine": {**versions(), "device": device.describe()},
     }
+
+
+def trail_of(recipe: Recipe, tuned: Tuned, data: Data, about: Mapping[str, Any], notes: Notes) -> Trail:
+    """What the stages of a run stand on. How far rows are cut hangs on all stages of a chain: tokens stand for `max_length`."""
+    names, settings = [item.method for item in recipe.stages], [item.settled.model_dump() for item in recipe.stages]
+    if not data.ends.begin(names):
+        return Trail(data.ends)
+    run = recipe.run.model_dump(exclude={"method", "methods", "out", "max_length", *MAY_CHANGE})
+    grounds = {"run": run, "form": tuned.form.spec(), **{key: about[key] for key in ("data", "weights", "tokenizer")}}
+    rows = [row for split in SPLITS for row in data.rows(split, tuned.form, notes)]
+    return Trail(data.ends, names, list(digests(settings, grounds, rows)))
 
 
 def check_same(now: Mapping[str, Any], then: Mapping[str, Any], folder: Path, notes: Notes) -> None:

@@ -30,11 +30,12 @@ from joyul.files import check_free, next_free, refusal, write_text
 from joyul.learn import check_stages, learn_task
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, pass_over, stage
+from joyul.methods.ends import Trail
 from joyul.monitor import Monitor, require
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
 from joyul.record import noted, step_line
-from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of
+from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of, trail_of
 from joyul.signals import listening
 from joyul.start import build_methods, check_fits, open_tuned, report_disk, report_facts, report_text
 from joyul.state import Hold
@@ -113,17 +114,23 @@ def _tuned(
     lineage = [*_lineage(settings.base), {"base": settings.base, "method": settings.method, "folder": str(folder)}]
     about = foundations(recipe, gathered, tuned) if any(method.trains for method in methods) else {}
     before.check(about, folder, notes)
+    trail = trail_of(recipe, tuned, data, about, notes)
+    before = before.or_at(trail.taken())
     _measured(recipe, before.steps, notes)
     noted(recipe, before.steps)
     _open_folder(hold, recipe)
+    if before.end is not None:
+        write_text(folder / STEPS_FILE, "".join(map(step_line, before.steps)))
+        notes.say("stages_taken", methods="+".join(method.name for method in methods[: before.stage - 1]))
     control = _control(folder if alone else None, notes)
     data.stores.folder = data.stores.folder or folder
     device.reset_peak()
     training, done = time.perf_counter(), list(before.steps)
-    stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done, control)
+    stopped = yield from _train(recipe, tuned, methods, data, notes, folder, before, about, done, control, trail)
     earlier = sum(step.seconds for step in before.steps)
     seconds = {"train": earlier + time.perf_counter() - training, "total": earlier + time.perf_counter() - started}
-    ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, str(stopped) if stopped else None)
+    reason = str(stopped) if stopped else None
+    ended = results.Finished(recipe, tuned, gathered, data, done, methods, seconds, lineage, before.peak, reason)
     metrics, evaluations = results.write(folder, ended, notes)
     if any(step.kind == "probe" for step in done):  # until here it said `auto`: going on searches again, or reads the Steps
         write_text(folder / RECIPE_FILE, recipe.as_yaml())
@@ -167,7 +174,7 @@ def _open_folder(hold: Hold, recipe: Recipe) -> None:
 
 def _train(
     recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, folder: Path, before: Begun,
-    about: Mapping[str, Any], done: list[Step], control: Control,
+    about: Mapping[str, Any], done: list[Step], control: Control, trail: Trail,
 ) -> Generator[Step, None, NonFiniteLoss | None]:  # fmt: skip
     """All stages, each Step written down; the error, where a loss was no number: what was good is kept, then the run fails."""
     settings = {key: str(value) for key, value, _ in recipe.rows()}
@@ -176,7 +183,7 @@ def _train(
         saver = Saver(folder / CHECKPOINTS, recipe.run.save_every, about, lambda: _synced(file, done))
         saver.follow(before.checkpoint)
         try:
-            for step in _stages(recipe, tuned, methods, data, notes, saver, before, control):
+            for step in _stages(recipe, tuned, methods, data, notes, saver, before, control, done, trail):
                 _record(file, step)
                 _measured(recipe, [step], notes)
                 noted(recipe, [step], folder / RECIPE_FILE)
@@ -230,13 +237,15 @@ def _settle(recipe: Recipe, gathered: Gathered | None, tuned: Tuned) -> None:
 
 def _stages(
     recipe: Recipe, tuned: Tuned, methods: Sequence[Method], data: Data, notes: Notes, saver: Saver, before: Begun,
-    control: Control,
+    control: Control, done: Sequence[Step], trail: Trail,
 ) -> Generator[Step, None, None]:  # fmt: skip
     first = len(before.steps) + 1
     for number, (item, method) in enumerate(zip(recipe.stages, methods, strict=True), start=1):
-        if number < before.stage and before.checkpoint is not None:
-            pass_over(tuned, method, item.settled, number, recipe.run.seed, before.checkpoint.record["chosen"][number - 1])
+        if number < before.stage:
+            pass_over(tuned, method, item.settled, number, recipe.run.seed, before.chosen[number - 1])
             saver.changed = saver.changed or bool(method.moves(tuned.model))
+            if before.end is not None and number == before.stage - 1:
+                before.end.fill(tuned.model)
             continue
         here = before.checkpoint if number == before.stage else None
         options = {"number": number, "first_step": first, "seed": recipe.run.seed, "precision": recipe.run.precision,
@@ -244,6 +253,7 @@ def _stages(
         for step in stage(tuned, method, item.settled, data, notes=notes, saver=saver, begun=here, **options):  # type: ignore[arg-type]
             first = step.step + 1
             yield step
+        trail.keep(tuned.model, done, tuned.chosen)
 
 
 def _measured(recipe: Recipe, steps: Sequence[Step], notes: Notes) -> None:

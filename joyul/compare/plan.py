@@ -26,7 +26,7 @@ from joyul.methods import METHODS
 from joyul.notes import Notes
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe, admits
-from joyul.recipe.stages import Sizes
+from joyul.recipe.stages import STAGES, Sizes
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -50,6 +50,14 @@ def bases(recipe: Recipe) -> list[str]:
     """`base=a,b,c`; a folder with a comma in its name is one base."""
     given = recipe.run.base
     return [given] if Path(given).exists() else [name.strip() for name in given.split(",") if name.strip()]
+
+
+def shared(names: Sequence[str]) -> set[tuple[str, ...]]:
+    """The first stages that several of these methods train alike, one of them going on behind."""
+    stages = {tuple(chains.names(name)) for name in names}
+    starts = {chain[:length] for chain in stages for length in range(1, len(chain))}
+    trained = {start for start in starts if all("epochs" in STAGES[name].takes for name in start)}
+    return {start for start in trained if sum(chain[: len(start)] == start for chain in stages) > 1}
 
 
 def seconds(budget: str | None) -> float | None:

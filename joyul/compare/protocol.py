@@ -31,6 +31,7 @@ from joyul.errors import DoesNotFit, JoyulError, UsageError
 from joyul.files import check_free, next_free
 from joyul.learn import learn_task
 from joyul.methods.chain import Data
+from joyul.methods.ends import Ends
 from joyul.notes import Notes
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe, from_words, given_words
@@ -149,8 +150,9 @@ def _setup(
 def _work(setup: Setup, seeds: int) -> Done:
     """Every entry on every draw, the draws of the largest size first. A draw that the budget cuts off counts for nobody."""
     done, dropped = Done(setup.draws), set[Entry]()
+    shared = plan.shared([entry.method for entry in setup.entries if not entry.baseline])
     for draw in setup.draws:
-        data = Data(draw.gathered.splits.train, draw.gathered.splits.valid or ())
+        data = Data(draw.gathered.splits.train, draw.gathered.splits.valid or (), ends=Ends(shared, setup.folder))
         made, late = _on_draw(setup, draw, data, seeds, done, dropped)
         if late and draw is not setup.draws[0]:
             setup.notes.warn("draw_cut_off", draw=draw.name, methods=", ".join(entry.name for entry in late))

@@ -29,6 +29,7 @@ from joyul.errors import DoesNotFit
 from joyul.messages import words
 from joyul.methods.answers import Answers
 from joyul.methods.choose import choose, say_found
+from joyul.methods.ends import Ends
 from joyul.methods.race import Race
 from joyul.methods.rate import RateSearch
 from joyul.methods.standing import Standing, put_back
@@ -71,6 +72,7 @@ class Data:
     train: Sequence[Example] = ()
     valid: Sequence[Example] = ()
     stores: Stores = field(default_factory=Stores, repr=False)
+    ends: Ends = field(default_factory=Ends, repr=False)
     _tokens: dict[str, list[Row]] = field(default_factory=dict, repr=False)
 
     def rows(self, split: Literal["train", "valid"], form: Form, notes: Notes) -> list[Row]:

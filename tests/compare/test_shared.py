@@ -1,0 +1,68 @@
+"""First stages that several methods of a comparison train alike are trained once, and come out as if each had done it alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import joyul
+from joyul.compare.plan import shared
+from joyul.engine import loop
+from tests import forks
+from tests.conftest import write_csv
+
+GIVEN = {"epochs": 2, "precision": "fp32", "batch_size": 16, "learning_rate": 0.01}
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The updates of each method from now on."""
+    done: Counter[str] = Counter()
+    really = loop._update
+
+    def counted(*arguments: Any) -> Any:
+        done[arguments[4].method] += 1
+        return really(*arguments)
+
+    monkeypatch.setattr(loop, "_update", counted)
+    return done
+
+
+def test_only_what_is_trained_and_used_twice_is_kept() -> None:
+    assert shared(["prompt", "head", "full", "full+soft_prompt"]) == {("full",)}
+    assert shared(["full+soft_prompt", "full+prompt"]) == {("full",)}, "two chains may share what is not asked for by itself"
+    assert shared(["head", "full+soft_prompt", "lora"]) == set()
+    assert shared(["prompt", "prompt+soft_prompt"]) == set(), "a search hangs on how much room a text has"
+    assert shared(["head+full", "head+full+soft_prompt", "head"]) == {("head",), ("head", "full")}
+
+
+def test_a_chain_takes_its_first_stages_from_who_had_them(
+    base: str, reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    methods = ["full", "full+soft_prompt", "lora", "lora+full", "lora+full+soft_prompt"]
+    done = counting(monkeypatch)
+    found = joyul.compare(reviews, base=base, methods=methods, out=str(tmp_path / "c"), **GIVEN)
+    updates = len(forks.steps(tmp_path / "c/methods/lora"))
+    assert done == {"full": 2 * updates, "lora": updates, "soft_prompt": 2 * updates}, "alone: three times full, three times lora"
+    monkeypatch.undo()
+    for row in (row for row in found.record["methods"] if row["method"] in methods):
+        alone = joyul.train(reviews, base=base, method=row["method"], out=str(tmp_path / row["method"]), **GIVEN)
+        mine = tmp_path / "c/methods" / row["method"]
+        assert forks.kept(mine) == forks.kept(alone.folder), row["method"]
+        assert forks.steps(mine) == forks.steps(alone.folder), row["method"]
+        assert row["trainable"] == alone.metrics["trainable"]
+    costs = {row["method"]: row for row in found.record["methods"]}
+    assert costs["full+soft_prompt"]["train_seconds"] > costs["full"]["train_seconds"] * 0.9, "what was taken is counted"
+    assert costs["full+soft_prompt"]["peak_memory"] >= costs["full"]["peak_memory"]
+
+
+def test_a_row_that_is_cut_elsewhere_is_another_row(
+    base: str, rows: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In front of a prompt a text has less room: where that cuts one, the chain trains by itself."""
+    long = write_csv(tmp_path / "long.csv", [("text", "label"), *((" ".join([text] * 40), label) for text, label in rows)])
+    done = counting(monkeypatch)
+    joyul.compare(long, base=base, methods=["full", "full+soft_prompt"], out=str(tmp_path / "c"), **GIVEN)
+    assert done["full"] == 2 * done["soft_prompt"]
