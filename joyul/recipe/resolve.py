@@ -19,8 +19,8 @@ from joyul.recipe.settings import RUN_KEYS, STAGE_KEYS, RunSettings, keys_of
 from joyul.recipe.stages import STAGES
 from joyul.recipe.values import checked
 
-# say where and how it was run, not what was run
-UNWRITTEN = ("out", "format", "lang", "overwrite", "methods", "draws", "seeds", "folds", "budget", "duplicates")
+UNWRITTEN = ("out", "format", "lang", "overwrite")  # say where and how it was run, not what was run
+COMPARING = ("methods", "draws", "seeds", "folds", "budget", "duplicates")  # say how runs are compared: no single one has them
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Recipe:
         shown = [
             (key, value, self.origins.get(key) or words("origin_plain"))
             for key, value in self.run.model_dump().items()
-            if value is not None and key not in UNWRITTEN
+            if value is not None and key not in (*UNWRITTEN, *COMPARING)
         ]
         return shown + [(key, value, origin) for key, (value, origin) in chains.joined(self.stages).items()]
 
@@ -63,11 +63,10 @@ class Recipe:
         return _dumped(mapping)
 
     def as_asked(self) -> str:
-        """The recipe of a comparison: its methods, and the settings of their stages as they were given."""
+        """The recipe of a comparison: how it compares, and the settings of the stages as they were given."""
         run = {key: value for key, value, _ in self.rows() if key != "method"}
+        run |= {key: value for key, value in self.run.model_dump(include={*COMPARING}).items() if value is not None}
         mapping = CommentedMap({key: list(value) if isinstance(value, tuple) else _scalar(value) for key, value in run.items()})
-        if self.run.methods is not None:
-            mapping["methods"] = list(self.run.methods)
         mapping |= {item.key: _scalar(item.value) for item, _ in self.stage_given}
         return _dumped(mapping)
 
