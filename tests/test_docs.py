@@ -36,8 +36,8 @@ from tests.endpoint.server import MODEL, Served, serving
 PAGES = {
     "README.md": (10, 1),
     "README.ko.md": (11, 1),
-    "docs/howto.md": (18, 2),
-    "docs/howto.ko.md": (18, 1),
+    "docs/howto.md": (19, 2),
+    "docs/howto.ko.md": (19, 1),
     "docs/ideas.md": (0, 1),
     "docs/peft.md": (0, 0),
     "docs/tour.md": (0, 1),

@@ -57,6 +57,9 @@ def stretched(recipe: Recipe, entry: Entry, outcomes: Sequence[Outcome]) -> None
     epochs = math.ceil(_epochs(mine) * max(1.0, chain.costs["train_seconds"] / mine.costs["train_seconds"]))
     origin = f"control: {chain.entry.name}"
     recipe.stages[0].measured("epochs", float(epochs), origin)
+    rate = next((one["learning_rate"] for one in mine.costs.get("tries") or () if one["chosen"]), None)
+    if rate is not None:
+        recipe.stages[0].measured("learning_rate", rate, origin)
     if "patience" in recipe.stages[0].info.takes:
         recipe.stages[0].measured("patience", epochs, origin)
 

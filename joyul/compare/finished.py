@@ -120,7 +120,7 @@ def _record(
     first = read[0].metrics
     return {
         "methods": list(rows), "verdict": verdict, "differences": list(pairs), "metric": first["metric"], "scored_on": "test",
-        "rows": first["rows"], "draws": 1, "seeds": 1, "folds": None, "task": first["task"], "shots": ["all"],
+        "rows": first["rows"], "draws": 1, "seeds": 1, "folds": None, "tries": 1, "task": first["task"], "shots": ["all"],
         "seconds": sum(run.metrics["seconds"]["total"] for run in read), "base": first["base"], "seed": None,
         "versions": versions(), "data": first["data"],
     }  # fmt: skip

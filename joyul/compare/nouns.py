@@ -37,7 +37,7 @@ class Draw:
 class Entry:
     """A line of the table: a method on a base. `shared`: whether other bases stand in the table too.
 
-    `control` is the chain whose time the method was given.
+    `control` is the chain whose time the method was given, `rate` the learning rate that is tried instead of the usual one.
     """
 
     method: str
@@ -45,18 +45,21 @@ class Entry:
     shared: bool = False
     baseline: bool = False
     control: str | None = None
+    rate: float | None = None
 
     @property
     def name(self) -> str:
         """How it is called: the method, its base where there are several, and whose time it had."""
         own = f"{self.method} ({Path(self.base).name})" if self.shared else self.method
-        return f"{own} [as long as {self.control}]" if self.control else own
+        own = f"{own} [as long as {self.control}]" if self.control else own
+        return own if self.rate is None else f"{own} at {self.rate:g}"
 
     @property
     def folder(self) -> str:
         """Where its runs lie under methods/."""
         plain = f"{self.base}-{self.method}" if self.shared else self.method
-        return re.sub(r"[^\w.+-]+", "-", f"{plain}-as-long-as-{self.control}" if self.control else plain).strip("-.")
+        plain = f"{plain}-as-long-as-{self.control}" if self.control else plain
+        return re.sub(r"[^\w.+-]+", "-", plain if self.rate is None else f"{plain}-at-{self.rate:g}").strip("-.")
 
 
 @dataclass(frozen=True)

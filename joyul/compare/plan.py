@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ from joyul.engine.device import device
 from joyul.engine.kernels import rates
 from joyul.errors import JoyulError, UsageError
 from joyul.forms.template import slots
+from joyul.messages import words
 from joyul.methods import METHODS
 from joyul.notes import Notes
 from joyul.recipe import chains
@@ -60,13 +61,13 @@ def shared(names: Sequence[str]) -> set[tuple[str, ...]]:
     return {start for start in trained if sum(chain[: len(start)] == start for chain in stages) > 1}
 
 
-def seconds(budget: str | None) -> float | None:
-    """`90s`, `10m` or `2h` in seconds. Raises UsageError."""
+def seconds(key: str, budget: str | None) -> float | None:
+    """`90s`, `10m` or `2h`, the value of `key`, in seconds. Raises UsageError."""
     if budget is None:
         return None
     match = DURATION.fullmatch(budget.strip().lower())
     if match is None or float(match[1]) <= 0:
-        raise UsageError("budget_unreadable", found=budget)
+        raise UsageError("budget_unreadable", key=key, found=budget)
     return float(match[1]) * UNITS[match[2]]
 
 
@@ -80,19 +81,25 @@ def recipe_of(recipe: Recipe, entry: Entry, draw: Draw, seed: int, folder: Path)
     usable = fitting if "prompt" in stages or len(fitting) == 1 else ()
     if not find(entry.base).hosted:
         mine.updated(**dict.fromkeys(SETTINGS))
+    tried = chains.last_trained(mine.stages)
+    if entry.rate is not None and tried is not None:
+        tried.measured("learning_rate", entry.rate, words("origin_tried"))
     mine.updated(base=entry.base, out=str(folder), template=usable or None, seed=seed, shots=draw.size)
     return mine
 
 
-def say(entries: Sequence[Entry], drawn: Sequence[Draw], seeds: int, recipe: Recipe, notes: Notes) -> None:
-    """The plan, before anything starts: runs, labels, and the minutes they will take where that can be told."""
+def say(tries: Mapping[Entry, int], drawn: Sequence[Draw], seeds: int, recipe: Recipe, notes: Notes) -> None:
+    """The plan, before anything starts: runs, labels, and the minutes they will take where that can be told.
+
+    `tries`: of each method on each base, how many learning rates it tries.
+    """
     labelled = [len(draw.gathered.splits.train) + len(draw.gathered.splits.valid or ()) for draw in drawn]
     tested = len(drawn[0].gathered.splits.test or ())
     notes.say(
-        "plan", runs=len(entries) * len(drawn) * seeds, methods=", ".join(entry.name for entry in entries),
+        "plan", runs=sum(tries.values()) * len(drawn) * seeds, methods=", ".join(entry.name for entry in tries),
         draws=len(drawn), seeds=seeds, labels=max(labelled), test=tested,
     )  # fmt: skip
-    expected = [estimate(entry, draw, recipe) for entry in entries for draw in drawn]
+    expected = [estimate(entry, draw, recipe) for entry, times in tries.items() for draw in drawn for _ in range(times)]
     known = [one for one in expected if one is not None]
     if known:
         notes.say("plan_minutes", minutes=f"{max(0.1, sum(known) * seeds / 60):.1f}", unknown=len(expected) - len(known))

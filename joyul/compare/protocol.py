@@ -25,6 +25,7 @@ from joyul.compare.page import Facts
 from joyul.compare.progress import Progress
 from joyul.compare.record import best_of, line, write
 from joyul.compare.result import Comparison, save
+from joyul.compare.tries import best, tries_of
 from joyul.contracts import Step, Task
 from joyul.data.gather import Gathered
 from joyul.errors import DoesNotFit, JoyulError, UsageError
@@ -90,7 +91,8 @@ def compare_recipe(
     `show` is called with each line of the table as soon as it is known; `follow` exhausts a run (a terminal shows its Steps).
     """
     settings, started = recipe.run, time.perf_counter()
-    names, bases, spent = plan.methods(recipe, ALL), plan.bases(recipe), plan.seconds(settings.budget)
+    names, bases, spent = plan.methods(recipe, ALL), plan.bases(recipe), plan.seconds("budget", settings.budget)
+    plan.seconds("method_budget", settings.method_budget)  # said before anything is read
     if settings.data is None:
         raise UsageError("data_needed")
     folder = Path(settings.out) if settings.out else next_free(Path("runs") / f"{Path(settings.data).resolve().stem}-compare")
@@ -112,7 +114,8 @@ def compare_recipe(
 
 def _compared(setup: Setup, started: float) -> Comparison:
     recipe, notes, seeds = setup.recipe, setup.notes, setup.recipe.run.seeds or 1
-    plan.say([entry for entry in setup.entries if not entry.baseline], setup.draws, seeds, recipe, notes)
+    tries = {entry: len(tries_of(recipe, entry, setup.draws[0])) for entry in setup.entries if not entry.baseline}
+    plan.say(tries, setup.draws, seeds, recipe, notes)
     done = _work(setup, seeds)
     _controlled(setup, done, seeds)
     record = write(done, setup.task, setup.pool, recipe.run, time.perf_counter() - started, versions())
@@ -174,7 +177,7 @@ def _on_draw(
         if entry in dropped or entry in done.failures:
             continue
         try:
-            mine = [_run(setup, entry, draw, data, seed, seeds) for seed in range(seeds if _varies(entry) else 1)]
+            mine = [_best(setup, entry, draw, data, seed, seeds) for seed in range(seeds if _varies(entry) else 1)]
             made += mine
             _tell(setup, entry, draw, [one for one in done.outcomes if one.entry == entry and one.draw.size == draw.size] + mine)
         except BudgetSpent:
@@ -210,6 +213,12 @@ def _controlled(setup: Setup, done: Done, seeds: int) -> None:
 def _varies(entry: Entry) -> bool:
     """Whether another seed gives another result: where something is trained by steps."""
     return not entry.baseline and any("epochs" in STAGES[name].takes for name in chains.names(entry.method))
+
+
+def _best(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int) -> Outcome:
+    """The entry at the best of the learning rates it may try."""
+    tries, each = tries_of(setup.recipe, entry, draw), plan.seconds("method_budget", setup.recipe.run.method_budget)
+    return best(tries, lambda one: _run(setup, one, draw, data, number, seeds), each, setup.task)
 
 
 def _run(

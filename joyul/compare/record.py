@@ -40,6 +40,7 @@ def write(
         "methods": rows, "verdict": decide(candidates, rows, task.metric, controls), "differences": differences(tests),
         "metric": task.metric, "scored_on": part, "rows": counts(done.draws[0].gathered),
         "draws": len({draw.number for draw in done.draws}), "seeds": settings.seeds or 1, "folds": settings.folds,
+        "tries": settings.tries or 1,
         "task": task.name,
         "shots": [size or "all" for size in dict.fromkeys(draw.size for draw in done.draws)],
         "seconds": seconds, "base": settings.base, "seed": settings.seed, "versions": dict(versions),
@@ -66,7 +67,7 @@ def line(
         scores=list(found.scores) if found else [], diagnosis=best.costs.get("diagnosis"),
         **{key: _mean(deciding, key) for key in ("train_seconds", "row_seconds")},
         **{key: _most(deciding, key) for key in ("peak_memory", "bytes", "trainable")},
-        curve=[point for _, _, point in curve], gain_50=_gain(curve),
+        tries=best.costs.get("tries"), curve=[point for _, _, point in curve], gain_50=_gain(curve),
     )  # fmt: skip
 
 
@@ -117,7 +118,9 @@ def _most(outcomes: Sequence[Outcome], key: str) -> Any:
 
 def blank(entry: Entry, **values: Any) -> dict[str, Any]:
     """A line with every key, filled where it is known."""
-    keys = ("score", "interval", "valid_score", "train_seconds", "peak_memory", "bytes", "trainable", "row_seconds", "error")
+    keys = (
+        "score", "interval", "valid_score", "train_seconds", "peak_memory", "bytes", "trainable", "row_seconds", "error", "tries",
+    )  # fmt: skip
     plain: Mapping[str, Any] = {"method": entry.method, "name": entry.name, "base": entry.base}
     return {**plain, **dict.fromkeys(keys), "baseline": entry.baseline, "control": entry.control, **values}
 

@@ -85,6 +85,11 @@ def build(method: str, given: Sequence[tuple[Given, str]]) -> list[Stage]:
     return stages
 
 
+def last_trained(stages: Sequence[Stage]) -> Stage | None:
+    """The last stage that trains by steps; None where none does."""
+    return next((stage for stage in reversed(stages) if "learning_rate" in stage.info.takes), None)
+
+
 def _place(item: Given, origin: str, stages: list[Stage]) -> None:
     prefix, _, key = item.key.rpartition(".")
     if prefix:

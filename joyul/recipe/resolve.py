@@ -20,7 +20,7 @@ from joyul.recipe.stages import STAGES
 from joyul.recipe.values import checked
 
 UNWRITTEN = ("out", "format", "lang", "overwrite")  # say where and how it was run, not what was run
-COMPARING = ("methods", "draws", "seeds", "folds", "budget", "duplicates")  # say how runs are compared: no single one has them
+COMPARING = ("methods", "draws", "seeds", "folds", "budget", "tries", "method_budget", "duplicates")  # how runs compare
 
 
 @dataclass

@@ -97,6 +97,15 @@ class RowSettings(BaseModel):
         "the longest the comparison may take: 90s, 10m or 2h", "비교에 쓸 수 있는 시간: 90s, 10m, 2h",
         aliases=("time_limit",), verbs=("compare",),
     )] = None
+    tries: Annotated[int | None, Field(ge=1, le=5), Doc(
+        "learning rates to try with each method, its usual one first, the others from its own grid; validation rows choose",
+        "방법마다 시도할 학습률의 수. 평소 값이 먼저, 나머지는 그 방법의 격자에서. 검증 데이터로 고름",
+        aliases=("num_trials", "n_trials", "trials"), verbs=("compare",),
+    )] = None
+    method_budget: Annotated[str | None, Doc(
+        "no method begins another try after training this long: 30s, 5m", "이만큼 학습한 방법은 더 시도하지 않음: 30s, 5m",
+        aliases=("search_budget",), verbs=("compare",),
+    )] = None
     duplicates: Annotated[Literal["exclude", "keep"], Doc(
         "test rows whose text stands in the labelled rows too: left out of the scores, or kept",
         "라벨 행에도 있는 텍스트의 시험 행: 점수에서 뺌, 또는 둠", verbs=("compare",),
