@@ -65,6 +65,11 @@ class Begun:
         return list(self.checkpoint.record["chosen"]) if self.checkpoint else []
 
     @property
+    def searched(self) -> Sequence[dict[str, Any]]:
+        """What is said of the searches in those stages."""
+        return list(self.checkpoint.record["searched"]) if self.checkpoint else []
+
+    @property
     def peak(self) -> int:
         """Bytes that the stages taken over took."""
         return self.end.peak if self.end is not None else 0

@@ -116,6 +116,7 @@ def _tuned(
     before.check(about, folder, notes)
     trail = trail_of(recipe, tuned, data, about, notes)
     before = before.or_at(trail.taken())
+    tuned.searched = list(before.searched)
     _measured(recipe, before.steps, notes)
     noted(recipe, before.steps)
     _open_folder(hold, recipe)

@@ -89,5 +89,5 @@ def kept(run: Path) -> tuple[Any, ...]:
     """All that two runs of the same recipe have to share, bit for bit."""
     predictions = (run / "predictions.jsonl").read_text(encoding="utf-8")
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    same = {key: metrics[key] for key in ("scores", "baseline", "rows", "trainable", "diagnosis")}
+    same = {key: metrics[key] for key in ("scores", "baseline", "rows", "trainable", "diagnosis", "search")}
     return weights(run), steps(run), predictions, (run / "prompt.yaml").read_text(encoding="utf-8"), same

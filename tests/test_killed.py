@@ -182,6 +182,16 @@ def test_stopped_in_good_order(place: str, nth: int, number: int, desk: Path, wh
     assert forks.kept(desk / out) == expected
 
 
+def test_stopped_behind_a_search(desk: Path, whole: Whole) -> None:
+    """What a search found is told by the run that goes on behind it, too."""
+    expected, _ = whole("prompt chain")
+    assert json.loads((desk / "whole-prompt chain/metrics.json").read_text(encoding="utf-8"))["search"]
+    fork = forks.start(desk, command("prompt chain", "behind"), at, "joyul.engine.loop:_update", 3, signal.SIGTERM)
+    assert fork.end() != 0
+    go_on(desk, "behind", "prompt chain")
+    assert forks.kept(desk / "behind") == expected
+
+
 def test_stopped_while_tokenising(desk: Path) -> None:
     """Nothing has begun, so nothing is left."""
     fork = forks.start(desk, command("full", "early"), at, "joyul.methods.chain:encode", 1, signal.SIGTERM)

@@ -245,7 +245,7 @@ def _train(
                     yield from search
                     plan = replace(plan, learning_rate=search.rate, first_step=plan.first_step + search.steps)
                 plan = steering.resumed(plan, course.done)
-                saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, course, best, saver.changed))
+                saver.begin(Standing(tuned.model, moving, plan, tuned.chosen, tuned.searched, course, best, saver.changed))
                 check = interruptible(validator(tuned.model, spliced, held, plan.micro_batch))
                 evaluate = average.shown()(check) if held else None  # weights change places where no signal breaks in
                 steps = train(tuned.model, spliced, kept, moving, plan, evaluate, course, at, partial(steering.changes, plan))

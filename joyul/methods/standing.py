@@ -18,12 +18,16 @@ from joyul.engine.loop import Plan
 
 @dataclass(frozen=True)
 class Standing:
-    """`chosen`: the spec of the Form that each stage so far chose, or None; `changed`: whether earlier ones moved weights."""
+    """`chosen`: the spec of the Form that each stage so far chose, or None; `searched`: what is said of each search.
+
+    `changed`: whether earlier stages moved weights.
+    """
 
     model: nn.Module
     groups: Sequence[ParameterGroup]
     plan: Plan
     chosen: Sequence[dict[str, Any] | None]
+    searched: Sequence[dict[str, Any]]
     course: Course
     best: Best
     changed: bool
@@ -34,7 +38,7 @@ class Standing:
         return {
             "stage": self.plan.stage, "method": self.plan.method, "chosen": list(self.chosen), "first_step": self.plan.first_step,
             "update": self.course.done, "steps": self.plan.first_step + self.course.done - 1 - (pending is not None),
-            "pending": asdict(pending) if pending else None, "best": self.best.record(),
+            "searched": list(self.searched), "pending": asdict(pending) if pending else None, "best": self.best.record(),
         }  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
