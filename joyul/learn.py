@@ -116,4 +116,4 @@ def check_targets(task: Task, examples: Sequence[Example]) -> None:
     """Refuse a target that the task does not have, or a text that is none, by file and row, before any work. Raises DataError."""
     for example in examples:
         file, _, row = example.id.rpartition(":")
-        task.check(example, f"{file}, row {row}")
+        task.check(example, words("at_row", file=file, row=row))

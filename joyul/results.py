@@ -66,7 +66,7 @@ def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], di
     write_lines(folder / PREDICTIONS_FILE, lines)
     task = run.tuned.form.setting.task
     texts = [_shown(task, line, example) for line, example in zip(lines, examples, strict=True)]
-    settings = {key: (str(value), origin) for key, value, origin in run.recipe.rows()}
+    settings = {key: (_typed(value), origin) for key, value, origin in run.recipe.rows()}
     settings["out"] = (str(folder), "")
     metrics["bytes"] = folder_bytes(folder) - folder_bytes(folder / checkpoint.FOLDER)  # they go when all is written
     facts = RunFacts(
@@ -217,6 +217,13 @@ def _groups(run: Finished, evaluations: Mapping[str, Evaluation]) -> dict[str, A
     groups = [example.group for example in splits[name] or ()]
     found = grouped(evaluations[name], groups, run.tuned.form.setting.task)
     return found and {"split": name, **found}
+
+
+def _typed(value: Any) -> str:
+    """A setting as one would type it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _row_counts(run: Finished) -> dict[str, int]:

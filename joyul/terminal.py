@@ -125,7 +125,7 @@ def show_scores(scores: Mapping[str, Any], rows: Mapping[str, int]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(words("col_score"))
     for split in scores:
-        table.add_column(words("col_split", split=split, rows=rows.get(split, "")), justify="right")
+        table.add_column(words("col_split", split=words(f"col_{split}"), rows=rows.get(split, "")), justify="right")
     for name in names:
         table.add_row(escape(name), *(with_interval(found[name]) if name in found else "–" for found in scores.values()))
     results.print(table)

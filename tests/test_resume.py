@@ -223,7 +223,7 @@ def test_settings_given_on_the_way(desk: Path) -> None:
 
 def test_another_machine_is_said(desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted()
-    monkeypatch.setattr("joyul.engine.device.describe", lambda: "cpu, another, 64 threads")
+    monkeypatch.setattr("joyul.engine.device.describe", lambda: "cpu, another, threads=64")
     assert main(["train", "run"]) == 0
     assert "not what the run began with: device" in capsys.readouterr().err
 

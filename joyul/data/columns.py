@@ -9,6 +9,7 @@ from joyul.data.names import Names, folded
 from joyul.data.rules import RULES, SLOTS, Rule, Slot, is_label, peek, rules_table, two_columns
 from joyul.data.table import Table
 from joyul.errors import DataError, listing
+from joyul.messages import words
 
 __all__ = ["RULES", "Columns", "infer", "rules_table"]
 
@@ -38,8 +39,8 @@ def infer(
     elif task not in SLOTS:
         raise DataError("columns_task", where=table.name, found=task, allowed=list(SLOTS))
     roles = _roles(task, table, seen, named, has_labels)
-    words = next((rule.words for rule, _ in rules if task in rule.tasks), f"task={task}")
-    return Columns(task, roles, words)
+    rule = next((rule.words for rule, _ in rules if task in rule.tasks), words("columns_named"))
+    return Columns(task, roles, rule)
 
 
 def _named(table: Table, given: Mapping[str, str | None]) -> dict[str, str]:

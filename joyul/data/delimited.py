@@ -11,6 +11,7 @@ from joyul.data.encodings import TextFile
 from joyul.data.header import RAGGED_SHOWN, header, ragged
 from joyul.data.table import Table, keep
 from joyul.errors import DataError
+from joyul.messages import words
 from joyul.notes import Notes
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -79,7 +80,7 @@ def _lines(stream: TextIO, delimiter: str, quoting: Literal[0, 3], name: str) ->
             return
         except csv.Error as error:
             key = "read_quote_open" if "unexpected end" in str(error) or "limit" in str(error) else "read_quote_stray"
-            raise DataError(key, where=f"{name}, line {line}") from None
+            raise DataError(key, where=words("at_line", file=name, line=line)) from None
         yield line, row
 
 

@@ -10,6 +10,7 @@ from joyul.data.encodings import TextFile
 from joyul.data.table import Table, keep
 from joyul.data.values import Lexeme, as_cell
 from joyul.errors import DataError
+from joyul.messages import words
 from joyul.notes import Notes
 
 BLOCK = 1 << 20
@@ -54,7 +55,7 @@ def _survey(objects: Objects, name: str) -> dict[str, bool]:
             if value is None:
                 empty[key] = None
             elif lists.setdefault(key, isinstance(value, list)) != isinstance(value, list):
-                raise DataError("read_json_mixed", where=f"{name}, line {line}", column=key)
+                raise DataError("read_json_mixed", where=words("at_line", file=name, line=line), column=key)
     return lists | {key: False for key in empty if key not in lists}
 
 
@@ -156,10 +157,10 @@ class _Feed:
 
 def _as_object(value: Any, name: str, line: int) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise DataError("read_json_no_object", where=f"{name}, line {line}", kind=type(value).__name__)
+        raise DataError("read_json_no_object", where=words("at_line", file=name, line=line), kind=type(value).__name__)
     return value
 
 
 def _fault(name: str, line: int, error: object) -> DataError:
     reason = error.msg if isinstance(error, json.JSONDecodeError) else error
-    return DataError("read_json_fault", where=f"{name}, line {line}", reason=reason)
+    return DataError("read_json_fault", where=words("at_line", file=name, line=line), reason=reason)

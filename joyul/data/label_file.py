@@ -10,6 +10,7 @@ from joyul.data.names import ID, LABEL, SCORE, TAGS, TEXT, folded
 from joyul.data.table import Table
 from joyul.data.values import composed
 from joyul.errors import DataError, listing
+from joyul.messages import words
 from joyul.notes import Notes
 
 
@@ -103,7 +104,7 @@ def _check_ids(tables: Mapping[str, Table], keys: Mapping[str, Sequence[str]], f
     first: dict[str, str] = {}
     for name, table in tables.items():
         for row, key in enumerate(keys[name], 1):
-            place = f"{table.name}, row {row}"
+            place = words("at_row", file=table.name, row=row)
             if key in file.labels and first.setdefault(key, place) != place:
                 raise DataError("labels_id_twice", where=place, key=file.key, value=key, other=first[key])
 

@@ -10,6 +10,7 @@ from typing import Any
 from joyul.data import names
 from joyul.data.names import Names
 from joyul.data.table import Table
+from joyul.messages import language
 
 PEEK = 1_000  # rows looked at to tell numbers, lists and labels
 LABEL_SHARE = 0.2  # more distinct values than that among them are no labels
@@ -21,14 +22,20 @@ NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 class Rule:
     """A table that has columns called like all of one of `needs` is for `tasks`; the user chooses among several.
 
-    `check` looks at the values; `sure` asks no other rule.
+    `check` looks at the values; `sure` asks no other rule. `en` and `ko` say what it looks for.
     """
 
-    words: str
+    en: str
+    ko: str
     tasks: tuple[str, ...]
     needs: tuple[tuple[Names, ...], ...]
     check: Callable[[Table, Sequence[str]], bool] = lambda table, columns: True
     sure: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it looks for, in the language in use."""
+        return self.ko if language() == "ko" else self.en
 
 
 @dataclass(frozen=True)
@@ -83,30 +90,32 @@ def peek(table: Table, column: str) -> list[Any]:
 PAIR_LABEL = tuple((first, second, names.LABEL) for first, second in names.PAIRS)
 PAIR_SCORE = tuple((first, second, names.SCORE) for first, second in names.PAIRS)
 RULES = (
-    Rule("content + template", ("logs",), (
+    Rule("content + template", "로그 내용 + 템플릿", ("logs",), (
         (names.LOG_CONTENT, names.LOG_TEMPLATE), (names.LOG_NUMBER, names.LOG_CONTENT)), sure=True),
-    Rule("messages", ("chat",), ((names.TURNS,),), sure=True),
-    Rule("instruction + output", ("chat",), ((names.INSTRUCTION, names.OUTPUT), (names.PROMPT, names.COMPLETION))),
-    Rule("text + a tag for each word or character", ("tag",), ((names.WORDS, names.TAGS), (names.TEXT, names.TAGS)), aligned),
-    Rule("text + list of labels", ("classify",), ((names.TEXT, names.TAGS),), lists),
-    Rule("question + answer + label", ("chat", "answer", "classify"), (
+    Rule("messages", "메시지 목록", ("chat",), ((names.TURNS,),), sure=True),
+    Rule("instruction + output", "지시 + 출력", ("chat",), (
+        (names.INSTRUCTION, names.OUTPUT), (names.PROMPT, names.COMPLETION))),
+    Rule("text + a tag for each word or character", "텍스트 + 단어나 글자마다 태그", ("tag",), (
+        (names.WORDS, names.TAGS), (names.TEXT, names.TAGS)), aligned),
+    Rule("text + list of labels", "텍스트 + 라벨 목록", ("classify",), ((names.TEXT, names.TAGS),), lists),
+    Rule("question + answer + label", "질문 + 답 + 라벨", ("chat", "answer", "classify"), (
         (names.QUESTION, names.CONTEXT, names.ANSWER, names.LABEL), (names.QUESTION, names.ANSWER, names.LABEL))),
-    Rule("question + context + long answer + label", ("classify", "answer"), (
+    Rule("question + context + long answer + label", "질문 + 본문 + 긴 답 + 라벨", ("classify", "answer"), (
         (names.QUESTION, names.CONTEXT, names.LONG_ANSWER, names.LABEL),)),
-    Rule("premise + choices + label", ("classify", "answer"), (
+    Rule("premise + choices + label", "전제 + 보기 + 라벨", ("classify", "answer"), (
         (("premise",), names.QUESTION, *names.CHOICES, names.LABEL),)),
-    Rule("question + answer", ("answer",), (
+    Rule("question + answer", "질문 + 답", ("answer",), (
         (names.QUESTION, names.CONTEXT, names.ANSWER), (names.QUESTION, names.ANSWER))),
-    Rule("source + target", ("generate", "translate", "summarize"), ((names.SOURCE, names.TARGET),)),
-    Rule("document + summary", ("summarize",), ((names.DOCUMENT, names.SUMMARY),)),
-    Rule("two languages", ("translate",), ((names.LANGUAGES, names.LANGUAGES),)),
-    Rule("two texts + score in numbers", ("regress",), PAIR_SCORE, numbers),
-    Rule("two texts + label", ("classify",), PAIR_LABEL),
-    Rule("text + score in numbers", ("regress",), ((names.TEXT, names.SCORE),), numbers),
-    Rule("text + label", ("classify",), ((names.TEXT, names.LABEL),)),
-    Rule("two columns, one of few short values", ("classify",), ((),), two_columns),
-    Rule("text", ("generate",), ((names.TEXT,),)),
-    Rule("line", ("logs",), ((names.LINE,),)),
+    Rule("source + target", "원문 + 결과", ("generate", "translate", "summarize"), ((names.SOURCE, names.TARGET),)),
+    Rule("document + summary", "문서 + 요약", ("summarize",), ((names.DOCUMENT, names.SUMMARY),)),
+    Rule("two languages", "두 언어", ("translate",), ((names.LANGUAGES, names.LANGUAGES),)),
+    Rule("two texts + score in numbers", "두 텍스트 + 숫자 점수", ("regress",), PAIR_SCORE, numbers),
+    Rule("two texts + label", "두 텍스트 + 라벨", ("classify",), PAIR_LABEL),
+    Rule("text + score in numbers", "텍스트 + 숫자 점수", ("regress",), ((names.TEXT, names.SCORE),), numbers),
+    Rule("text + label", "텍스트 + 라벨", ("classify",), ((names.TEXT, names.LABEL),)),
+    Rule("two columns, one of few short values", "두 열, 하나는 짧은 값 몇 가지뿐", ("classify",), ((),), two_columns),
+    Rule("text", "텍스트", ("generate",), ((names.TEXT,),)),
+    Rule("line", "줄", ("logs",), ((names.LINE,),)),
 )  # fmt: skip
 
 TEXT, LABEL = Slot("text", names.TEXT), Slot("target", names.LABEL + names.SCORE + names.TAGS)

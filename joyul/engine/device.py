@@ -41,10 +41,10 @@ def device() -> torch.device:
 
 
 def describe() -> str:
-    """`cpu, AMD EPYC, 2 threads` or the accelerator's name."""
+    """`cpu, AMD EPYC, threads=2` or the accelerator's name."""
     if device().type == "cuda":
         return f"cuda, {torch.cuda.get_device_name()}"
-    return f"{device().type}, {processor()}, {torch.get_num_threads()} threads"
+    return f"{device().type}, {processor()}, threads={torch.get_num_threads()}"
 
 
 @cache

@@ -2,6 +2,8 @@
 
 ENGLISH = {
     "did_you_mean": "Did you mean {hint!r}?",
+    "at_row": "{file}, row {row}",
+    "at_line": "{file}, line {line}",
     # data: reading
     "reading": "Reading",
     "read_missing": "this file does not exist.",
@@ -79,6 +81,7 @@ ENGLISH = {
         "with one of {tasks}."
     ),
     "columns_found": "task={task}: {rule} ({roles}).",
+    "columns_named": "as named",
     "columns_unusable_text": "{file}: {count} rows without text are left out: {rows}.",
     "columns_unusable_target": "{file}: {count} rows without a value in {column!r} are left out: {rows}.",
     "columns_composed": "{file}: {count} rows hold decomposed (NFD) characters; they are used composed (NFC).",
@@ -797,6 +800,7 @@ ENGLISH = {
     "col_settings": "settings",
     "col_score": "score",
     "col_split": "{split} ({rows} rows)",
+    "col_data": "data",
     "col_group": "group",
     "col_rows": "rows",
     "groups_worst": "The worst group is {group}.",

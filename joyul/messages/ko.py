@@ -2,6 +2,8 @@
 
 KOREAN = {
     "did_you_mean": "{hint!r}을(를) 뜻하셨나요?",
+    "at_row": "{file}, {row}행",
+    "at_line": "{file}, {line}번째 줄",
     # data: reading
     "reading": "읽는 중",
     "read_missing": "파일이 없습니다.",
@@ -70,6 +72,7 @@ KOREAN = {
         "하나를 주세요."
     ),
     "columns_found": "task={task}: {rule} ({roles}).",
+    "columns_named": "지정한 대로",
     "columns_unusable_text": "{file}: 글이 없는 {count}개 행을 뺍니다: {rows}.",
     "columns_unusable_target": "{file}: {column!r} 값이 없는 {count}개 행을 뺍니다: {rows}.",
     "columns_composed": "{file}: {count}개 행에 풀어쓴(NFD) 글자가 있어 모아쓴(NFC) 글자로 씁니다.",
@@ -111,7 +114,7 @@ KOREAN = {
     "split_shots": "shots={shots}: 분류 {name!r}에는 행이 {count}개뿐입니다.",
     "split_shots_valid": "shots={shots}(분류마다, 검증 포함): 학습에 {train}개까지, {file}에서 검증에 {valid}개까지 씁니다.",
     "split_no_valid": "shots=1이면 검증할 행이 남지 않습니다.",
-    "shots_several": "shots={found}은(는) 크기가 여럿인데, 실행 하나에는 하나만 씁니다. shots=숫자로 적거나 joyul compare shots={found}로 비교하십시오.",
+    "shots_several": "shots={found}은(는) 크기가 여럿인데, 실행 하나에는 하나만 씁니다. shots=숫자로 적거나 joyul compare shots={found}로 비교하세요.",
     # recipe
     "origin_compared": "비교 대상",
     "accumulation_alone": (
@@ -404,16 +407,16 @@ KOREAN = {
     "line_adjusted": "{step}번째 스텝부터 {said}",
     # compare
     "compare_needs_valid": "비교는 검증 행으로 고르는데 검증 행이 없습니다. valid=를 빼거나 파일을 주세요.",
-    "folds_alone": "folds=는 모든 행을 한 번씩 시험하므로 draws=, shots=, 시험 파일과 함께 쓸 수 없습니다. 그것들을 빼거나 folds=를 빼십시오.",
-    "folds_few": "folds={folds}에는 적어도 {folds}개의 행(또는 그룹)이 필요한데 {groups}개가 있습니다. 더 작은 수를 적으십시오.",
+    "folds_alone": "folds=는 모든 행을 한 번씩 시험하므로 draws=, shots=, 시험 파일과 함께 쓸 수 없습니다. 그것들을 빼거나 folds=를 빼세요.",
+    "folds_few": "folds={folds}에는 적어도 {folds}개의 행(또는 그룹)이 필요한데 {groups}개가 있습니다. 더 작은 수를 적으세요.",
     "test_rows_learned": "라벨 행과 텍스트가 같은 시험 행 {count}개를 점수에서 뺍니다 (두려면 duplicates=keep): {rows}.",
     "test_rows_kept": "라벨 행과 텍스트가 같은 시험 행 {count}개를 요청대로 둡니다. 점수가 실제보다 높을 수 있습니다: {rows}.",
-    "test_rows_all_learned": "시험 행 {count}개 모두 라벨 행과 텍스트가 같아 시험할 것이 없습니다. 다른 시험 행을 주거나 duplicates=keep을 쓰십시오.",
+    "test_rows_all_learned": "시험 행 {count}개 모두 라벨 행과 텍스트가 같아 시험할 것이 없습니다. 다른 시험 행을 주거나 duplicates=keep을 쓰세요.",
     "draw_sizes": "시드 {seed}로 뽑음: 학습 {train}행, 검증 {valid}행.",
     "fold_sizes": "{number}번째 겹: 학습 {train}행, 검증 {valid}행, 시험 {test}행.",
     "plan": "계획: 실행 {runs}개 ({methods}; 뽑기 {draws}번, 시드 {seeds}개), 저마다 라벨 행은 많아야 {labels}개, 시험 행 {test}개는 실행마다 한 번만 읽음. 기준선이 곁에 섭니다.",
     "plan_minutes": "학습에 약 {minutes}분 (실행 {unknown}개는 어림할 수 없음).",
-    "budget_unreadable": "{key}={found}은(는) 시간이 아닙니다. 90s, 10m, 2h처럼 적으십시오.",
+    "budget_unreadable": "{key}={found}은(는) 시간이 아닙니다. 90s, 10m, 2h처럼 적으세요.",
     "budget_spent": "끝나기 전에 budget=의 시간이 다했습니다",
     "draw_cut_off": "{draw}은(는) 시간 안에 끝나지 않아 ({methods} 못 함) 어느 방법에도 세지 않습니다.",
     "no_linear_head": "{found}의 로짓을 만드는 선형 층이 없어 로지스틱 회귀가 대신할 수 없습니다",
@@ -436,9 +439,9 @@ KOREAN = {
     "col_row": "행마다",
     "col_failed": "실패",
     "verdict_winner": "{method}을(를) 권합니다. 검증 {metric}이(가) 가장 높습니다 ({rows}행에서 {score}).",
-    "verdict_winner_draws": "{method}을(를) 쓰십시오. 검증 {metric}이(가) 가장 높습니다 ({rows}행씩 {draws}번의 평균 {score}).",
+    "verdict_winner_draws": "{method}을(를) 쓰세요. 검증 {metric}이(가) 가장 높습니다 ({rows}행씩 {draws}번의 평균 {score}).",
     "verdict_tied": "{tied}은(는) {rows}행으로는 {method}과(와) 구별되지 않습니다. 비용을 보고 고르세요.",
-    "verdict_tied_draws": "{tied}은(는) 검증 {rows}행씩 {draws}번으로는 {method}와(과) 구별되지 않습니다. 비용을 보고 고르십시오.",
+    "verdict_tied_draws": "{tied}은(는) 검증 {rows}행씩 {draws}번으로는 {method}와(과) 구별되지 않습니다. 비용을 보고 고르세요.",
     "verdict_prices": "비용: {prices}.",
     "verdict_price": "{method}은(는) 학습 {training}, 메모리 {memory}, 저장 {kept}, 한 행 답하는 데 {row}",
     "verdict_detectable": "여기서는 실제 차이가 {size} 이상이어야 다섯 번 가운데 네 번 드러납니다.",
@@ -453,12 +456,12 @@ KOREAN = {
     "verdict_more_labels": "라벨 50개를 더하면 약 {gain} ({low}부터 {high}까지) 달라질 것입니다.",
     "verdict_baseline": "주의: 모델이 필요 없는 {name}이(가) 같은 시험 행에서 {score}입니다.",
     "runs_two": "끝난 실행의 비교에는 적어도 둘이 필요합니다: joyul compare runs/a runs/b",
-    "run_without_test": "이 실행에는 시험 행이 없어 비교할 것이 없습니다. test=를 주고 다시 돌리십시오.",
-    "run_without_valid": "이 실행에는 비교의 기준인 검증 점수가 없습니다. valid=를 주고 다시 돌리십시오.",
+    "run_without_test": "이 실행에는 시험 행이 없어 비교할 것이 없습니다. test=를 주고 다시 돌리세요.",
+    "run_without_valid": "이 실행에는 비교의 기준인 검증 점수가 없습니다. valid=를 주고 다시 돌리세요.",
     "runs_other_metric": "{first}은(는) {one}, {second}은(는) {two}로 잰 것입니다. 같은 점수만 비교할 수 있습니다.",
-    "runs_other_rows": "{first}와(과) {second}은(는) 다른 행으로 시험했습니다 (다른 행 {count}개, 첫 행 {row}). 둘 다 같은 test= 파일을 주십시오: joyul train ... test=파일",
+    "runs_other_rows": "{first}와(과) {second}은(는) 다른 행으로 시험했습니다 (다른 행 {count}개, 첫 행 {row}). 둘 다 같은 test= 파일을 주세요: joyul train ... test=파일",
     "verdict_finished": "{method}을(를) 권합니다. 검증 {metric}이(가) 가장 높습니다 ({score}).",
-    "verdict_tied_test": "{tied}은(는) 시험 {rows}행으로는 {method}와(과) 구별되지 않습니다. 비용을 보고 고르십시오.",
+    "verdict_tied_test": "{tied}은(는) 시험 {rows}행으로는 {method}와(과) 구별되지 않습니다. 비용을 보고 고르세요.",
     "comparison_saved": "{folder}에 저장했습니다. 이긴 것은 {best}에 있습니다. 다음:  joyul predict {best} \"글\"",
     # the page of a comparison
     "compare_title": "{winner} 추천",
@@ -501,11 +504,11 @@ KOREAN = {
     "report_not_known": "알 수 없음",
     "report_no_scores": "점수 없음: 정답이 있는 평가 행이 없었습니다.",
     "report_no_test": (
-        "테스트 행이 없었습니다. 이 점수는 검증 행에서 잰 것이고, 보관할 모델도 그 행으로 골랐습니다. 새 행에서는 "
+        "시험 행이 없었습니다. 이 점수는 검증 행에서 잰 것이고, 보관할 모델도 그 행으로 골랐습니다. 새 행에서는 "
         "조금 낮을 수 있습니다."
     ),
     "report_unclear": "기준선보다 확실히 낫다고 할 수 없습니다. 신뢰 구간이 기준선까지 내려옵니다.",
-    "report_test": "테스트 행",
+    "report_test": "시험 행",
     "report_valid": "검증 행",
     "report_train": "학습 행",
     "report_warnings": "경고 ({count})",
@@ -543,13 +546,13 @@ KOREAN = {
     "report_no_answer": "(답 없음)",
     "report_no_text": "(본문을 보관하지 않음)",
     "report_confusion": "혼동 행렬",
-    "report_confusion_desc": "레이블 {labels}개, 행 {rows}개, 그중 맞은 것 {right}개.",
+    "report_confusion_desc": "라벨 {labels}개, 행 {rows}개, 그중 맞은 것 {right}개.",
     "report_confusion_note": (
         "가로줄은 정답, 세로줄은 예측입니다. 테두리를 두른 칸이 맞은 것이고, 짙을수록 그 가로줄에서 차지하는 "
         "비율이 큽니다."
     ),
     "report_pairs": "가장 많이 혼동한 쌍",
-    "report_pairs_desc": "레이블 {labels}개 가운데 가장 많이 혼동한 쌍은 {pair}, {rows}개 행입니다.",
+    "report_pairs_desc": "라벨 {labels}개 가운데 가장 많이 혼동한 쌍은 {pair}, {rows}개 행입니다.",
     "report_pairs_note": "정답 → 예측, 그리고 행의 수.",
     "report_calibration": "확신도를 믿어도 될까?",
     "report_calibration_note": (
@@ -563,8 +566,8 @@ KOREAN = {
     "report_confidence": "확신도",
     "report_mean_confidence": "평균 확신도",
     "report_accuracy": "맞은 비율",
-    "report_per_label": "레이블 {count}개 각각 (가장 못 찾은 것부터)",
-    "report_label": "레이블",
+    "report_per_label": "라벨 {count}개 각각 (가장 못 찾은 것부터)",
+    "report_label": "라벨",
     "report_rows": "행",
     "report_recall": "찾아낸 비율 (재현율)",
     "report_precision": "예측이 맞은 비율 (정밀도)",
@@ -631,7 +634,7 @@ KOREAN = {
     "rate_no_valid": "검증 데이터가 없어 학습 데이터 {rows}행을 학습률을 견주는 데 따로 두었다가, 그 뒤 학습에 씁니다.",
     "rate_chosen": "{method}: learning_rate={rate} (보통은 {usual}). {evidence}",
     "origin_tried": "시도",
-    "origin_rate": "measured: 범위 검사 {low}부터 {high}까지, 갱신 {updates}번짜리 시험 학습을 {rows}행으로 견줌",
+    "origin_rate": "측정: 범위 검사 {low}부터 {high}까지, 갱신 {updates}번짜리 시험 학습을 {rows}행으로 견줌",
     "why_too_few": "학습 데이터가 {rows}행뿐이라 잴 수 없음",
     "verb_lr": "학습률을 재어 봄: 범위 검사와 검증을 곁들인 짧은 학습. 곡선이 있는 페이지를 남김",
     "line_probe": "학습률 {rate}: 검증 손실 {loss}, 점수 {score}",
@@ -709,6 +712,7 @@ KOREAN = {
     "col_settings": "설정",
     "col_score": "점수",
     "col_split": "{split} ({rows}행)",
+    "col_data": "데이터",
     "col_group": "그룹",
     "col_rows": "행",
     "groups_worst": "점수가 가장 낮은 그룹: {group}.",

@@ -13,6 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from joyul.errors import UsageError
+from joyul.messages import words
 
 PAIR = re.compile(r"(?:--)?([A-Za-z0-9][\w.-]*)=(.*)", re.DOTALL)
 FLAGS = ("json", "help", "version")  # take no value
@@ -83,7 +84,7 @@ def read_recipe(path: str | Path) -> list[Given]:
         raise UsageError("recipe_unreadable", where=str(path), reason=str(error)) from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise UsageError("recipe_broken", where=f"{name}, line {line}", reason=error.problem) from error
+        raise UsageError("recipe_broken", where=words("at_line", file=name, line=line), reason=error.problem) from error
     except YAMLError as error:
         raise UsageError("recipe_broken", where=name, reason=str(error)) from error
     if not isinstance(node, MappingNode):
@@ -101,7 +102,7 @@ def _empty(node: Node) -> bool:
 
 
 def _given(name: str, key: Node, value: Node) -> Given:
-    where = f"{name}, line {key.start_mark.line + 1}"
+    where = words("at_line", file=name, line=key.start_mark.line + 1)
     if not isinstance(key, ScalarNode):
         raise UsageError("recipe_not_mapping", where=where)
     return Given(canonical(key.value), _plain(value, where), where)
