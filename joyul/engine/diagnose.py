@@ -12,6 +12,7 @@ from joyul.messages import words
 
 RISE = 1.10  # validation loss this many times its lowest counts as rising
 STILL_FALLING = 0.98
+LEARNED = 0.01  # of the way from the answer that ignores the text to a perfect score: less is called nothing
 
 Kind = Literal["no_validation", "not_learned", "overfitting", "still_improving", "fine"]
 
@@ -41,15 +42,16 @@ def _judge(last: Sequence[Step], checked: Sequence[Step], metric: str, baseline:
     scores = [step.valid[metric] for step in checked if step.valid is not None]
     best = max(range(len(scores)), key=lambda index: (scores[index], -losses[index]))  # as `Best` chooses
     lowest = losses.index(min(losses))
-    if baseline is not None and max(scores) <= baseline:
+    if baseline is not None and max(scores) - baseline <= LEARNED * (1 - baseline):
         found = {"score": f"{max(scores):.3f}", "baseline": f"{baseline:.3f}", "epochs": _epoch(checked[-1])}
         return Diagnosis("not_learned", words("diagnosis_not_learned", **found))
     if losses[-1] > RISE * losses[lowest] and _falling(last):
-        risen, kept = _epoch(checked[lowest + 1]), _epoch(checked[best])
-        return Diagnosis("overfitting", words("diagnosis_overfitting", epoch=risen, best=kept))
+        risen = _epoch(checked[lowest + 1])
+        return Diagnosis("overfitting", words("diagnosis_overfitting", epoch=risen, best=_epoch(checked[best])))
     if best == len(scores) - 1 and len(scores) > 1 and losses[-1] < STILL_FALLING * losses[-2]:
         return Diagnosis("still_improving", words("diagnosis_still_improving", epochs=_epoch(checked[-1])))
-    return Diagnosis("fine", words("diagnosis_fine", best=_epoch(checked[best])))
+    kept = {"best": _epoch(checked[best]), "metric": metric, "score": f"{scores[best]:.3f}"}
+    return Diagnosis("fine", words("diagnosis_fine" if len(checked) > 1 else "diagnosis_once", **kept))
 
 
 def _epoch(step: Step) -> str:

@@ -377,16 +377,20 @@ ENGLISH = {
         "valid=."
     ),
     "diagnosis_not_learned": (
-        "Nothing was learned: the best validation score {score} is not above always giving the commonest "
-        "answer ({baseline}). Try a higher learning_rate, more than {epochs} epochs, or another base."
+        "Nothing was learned: the best validation score {score} is no better than the best answer that ignores "
+        "the text ({baseline}). Try a higher learning_rate, more epochs (here {epochs}), or another base."
     ),
     "diagnosis_overfitting": (
         "Overfitting since epoch {epoch}: the validation loss rises while the training loss falls. The "
         "state of epoch {best} was kept. Fewer epochs, weight_decay, dropout, label_smoothing or more "
         "rows may help."
     ),
-    "diagnosis_still_improving": "Still improving when it ended: more than {epochs} epochs may score higher.",
-    "diagnosis_fine": "Trained well: the state of epoch {best} was kept, with no sign of overfitting.",
+    "diagnosis_still_improving": "Still improving when it ended: more epochs (here {epochs}) may score higher.",
+    "diagnosis_fine": "No sign of overfitting: the state of epoch {best} was kept ({metric} {score} on the validation rows).",
+    "diagnosis_once": (
+        "The state of epoch {best} was kept ({metric} {score} on the validation rows). Validated once, so nothing can be said of "
+        "overfitting; more epochs may score higher."
+    ),
     # artifact, use
     "pairs_need_a_file": "this result reads pairs of texts: give data=FILE with both columns.",
     "cannot_write": "cannot be written: {reason}.",

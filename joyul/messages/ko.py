@@ -316,15 +316,19 @@ KOREAN = {
     "rows_without_answer": "모델이 {count}개 행에 수를 내지 못해 답이 없습니다: {rows}.",
     "diagnosis_no_validation": "검증 행이 없어 마지막 상태를 남겼고 과적합을 볼 수 없습니다. valid=를 주세요.",
     "diagnosis_not_learned": (
-        "배운 것이 없습니다. 가장 좋은 검증 점수 {score}이(가) 늘 가장 흔한 답을 주는 것({baseline})보다 높지 않습니다. 더 높은 learning_rate, "
-        "{epochs}보다 많은 epochs, 또는 다른 모델을 써 보세요."
+        "배운 것이 없습니다. 가장 좋은 검증 점수 {score}이(가) 글을 읽지 않고 내는 가장 좋은 답({baseline})보다 낫지 않습니다. 더 높은 learning_rate, "
+        "더 많은 epochs(지금 {epochs}), 또는 다른 모델을 써 보세요."
     ),
     "diagnosis_overfitting": (
         "{epoch}번째 에폭부터 과적합: 학습 손실은 줄지만 검증 손실은 늘어납니다. {best}번째 에폭의 상태를 남겼습니다. epochs를 줄이거나 weight_decay, "
         "dropout, label_smoothing, 더 많은 데이터가 도움이 됩니다."
     ),
-    "diagnosis_still_improving": "끝날 때까지 나아지고 있었습니다. {epochs}보다 많은 epochs로 더 좋아질 수 있습니다.",
-    "diagnosis_fine": "잘 학습되었습니다. {best}번째 에폭의 상태를 남겼고 과적합의 기미는 없습니다.",
+    "diagnosis_still_improving": "끝날 때까지 나아지고 있었습니다. epochs(지금 {epochs})를 늘리면 더 좋아질 수 있습니다.",
+    "diagnosis_fine": "과적합의 기미는 없습니다. {best}번째 에폭의 상태를 남겼습니다 (검증 {metric} {score}).",
+    "diagnosis_once": (
+        "{best}번째 에폭의 상태를 남겼습니다 (검증 {metric} {score}). 검증을 한 번만 해서 과적합은 알 수 없습니다. "
+        "epochs를 늘리면 더 좋아질 수 있습니다."
+    ),
     # artifact, use
     "pairs_need_a_file": "문장 쌍을 읽는 결과입니다. 두 열이 있는 파일을 data=파일로 주세요.",
     "cannot_write": "쓸 수 없습니다: {reason}.",
