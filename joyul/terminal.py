@@ -44,7 +44,7 @@ class TerminalNotes(Notes):
                 if bar is None and time.monotonic() - started > BAR_AFTER:
                     bar = Progress(
                         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                        console=messages, transient=True,
+                        console=messages, transient=True, disable=not messages.is_terminal,
                     )  # fmt: skip
                     bar.start()
                     task = bar.add_task(words(key), total=total)
@@ -60,7 +60,7 @@ def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
     """Show a run's Steps until it ends, and give what it returns. The recipe tells how far there is to go."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn(),
-        console=messages, transient=True,
+        console=messages, transient=True, disable=not messages.is_terminal,
     )  # fmt: skip
     with bar, closing(running):
         task, totals = bar.add_task("", total=None, state=""), dict[int, Any]()

@@ -122,7 +122,8 @@ def export(call: Call) -> int:
 def init(call: Call) -> int:
     """Write a commented recipe."""
     from joyul.files import write_text
-    from joyul.recipe.template import TASKS, commented
+    from joyul.recipe.rows import TASKS
+    from joyul.recipe.template import commented
 
     settings = resolve("init", call.given).run
     _at_most(1, call, "init")

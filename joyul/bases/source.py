@@ -91,7 +91,7 @@ def weights_of(run: Path) -> str:
 
 def neighbours(path: Path) -> list[str]:
     """What the user may have meant: `starter`, and the folders beside the path and under runs/."""
-    folders = [folder for root in (path.parent, Path("runs")) if root.is_dir() for folder in root.iterdir() if folder.is_dir()]
+    folders = {folder for root in (path.parent, Path("runs")) if root.is_dir() for folder in root.iterdir() if folder.is_dir()}
     return ["starter", *(str(folder) for folder in sorted(folders))]
 
 

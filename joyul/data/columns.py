@@ -10,6 +10,7 @@ from joyul.data.rules import RULES, SLOTS, Rule, Slot, is_label, peek, rules_tab
 from joyul.data.table import Table
 from joyul.errors import DataError, listing
 from joyul.messages import words
+from joyul.recipe.rows import TASKS
 
 __all__ = ["RULES", "Columns", "infer", "rules_table"]
 
@@ -97,14 +98,17 @@ def _is_tag(rules: Sequence[tuple[Rule, list[str]]]) -> bool:
 def _choose(rules: Sequence[tuple[Rule, list[str]]], table: Table) -> str:
     """The task of the first rule. Another rule that reads further columns makes it the user's choice."""
     if not rules:
-        raise DataError("columns_unclear", where=table.name, columns=listing(table.columns), tasks=listing(SLOTS))
+        raise DataError("columns_unclear", where=table.name, columns=listing(table.columns), tasks=listing(TASKS))
     first, columns = rules[0]
     rivals = [rule for rule, others in rules if len(others) > 1 and not set(others) <= set(columns)]
     asked = [first] if first.sure else [first, *rivals]
     tasks = list(dict.fromkeys(task for rule in asked for task in rule.tasks))
     if len(tasks) > 1:
-        choices = " / ".join(f"task={task}" for task in tasks)
-        raise DataError("columns_ask", where=table.name, columns=listing(table.columns), choices=choices)
+        choices = " / ".join(f"task={task}" for task in tasks if task in TASKS)
+        found = {"columns": listing(table.columns), "tasks": ", ".join(tasks)}
+        if not choices:
+            raise DataError("columns_ask_none", where=table.name, **found, trained=", ".join(TASKS))
+        raise DataError("columns_ask", where=table.name, **found, choices=choices)
     return tasks[0]
 
 

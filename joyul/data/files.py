@@ -12,7 +12,7 @@ from joyul.data.encodings import TextFile, text_file
 from joyul.data.json_rows import read_json, read_json_lines
 from joyul.data.sheet import read_sheet
 from joyul.data.table import Table, keep
-from joyul.errors import DataError
+from joyul.errors import DataError, listing, nearest
 from joyul.notes import Notes
 
 
@@ -78,8 +78,14 @@ def _refuse_other_kind(path: Path) -> None:
 
 
 def missing(path: Path) -> DataError:
-    """The refusal of a file that does not exist, with the nearest name beside it."""
-    return DataError("read_missing", where=str(path), found=path.name, allowed=neighbours(path))
+    """The refusal of a file that does not exist, with the nearest name beside it, or else the names of the data files there."""
+    beside = neighbours(path)
+    if nearest(path.name, beside):
+        return DataError("read_missing", where=str(path), found=path.name, allowed=beside)
+    if not path.parent.is_dir():
+        return DataError("read_missing_folder", where=str(path), folder=path.parent)
+    files = listing(name for name in beside if Path(name).suffix.lower() in SUFFIXES) or "-"
+    return DataError("read_missing_there", where=str(path), folder=path.parent.resolve(), files=files)
 
 
 def neighbours(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Folders: a saved dataset, files named by split, a single file, class folders of texts, a flat folder of texts."""
+"""Folders: a saved dataset, files named by split, a single file, class folders of texts (by split too), a flat folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def read_folder(folder: Path, notes: Notes, encoding: str | None = None) -> dict
         return {split: read_file(path, notes, encoding) for split, path in named.items()}
     if len(files) == 1:
         return {"train": read_file(files[0], notes, encoding)}
-    if classes := [path for path in _inside(folder) if path.is_dir() and _texts(path)]:
+    parts = _named_by_split([path for path in _inside(folder) if path.is_dir() and _classes(path)])
+    if parts:
+        names = {split: f"{folder.name}/{path.name}" for split, path in parts.items()}
+        return {split: _class_folders(names[split], _classes(path), notes, encoding) for split, path in parts.items()}
+    if classes := _classes(folder):
         return {"train": _class_folders(folder.name, classes, notes, encoding)}
     if texts := _texts(folder):
         return {"train": _flat(folder.name, texts, notes, encoding)}
@@ -42,6 +46,11 @@ def _texts(folder: Path) -> list[Path]:
     return [path for path in _inside(folder) if path.is_file() and path.suffix.lower() == ".txt"]
 
 
+def _classes(folder: Path) -> list[Path]:
+    """The folders of texts in a folder."""
+    return [path for path in _inside(folder) if path.is_dir() and _texts(path)]
+
+
 def _saved(folder: Path, notes: Notes) -> dict[str, Table]:
     try:
         saved = datasets.load_from_disk(str(folder))
@@ -52,7 +61,7 @@ def _saved(folder: Path, notes: Notes) -> dict[str, Table]:
 
 
 def _named_by_split(files: list[Path]) -> dict[str, Path]:
-    """Files named `train`, `valid`, ... where `train` is among them; two for one split are refused."""
+    """Files or folders named `train`, `valid`, ... where `train` is among them; two for one split are refused."""
     named: dict[str, Path] = {}
     for path in files:
         split = SPLITS.get(path.stem.lower(), "")

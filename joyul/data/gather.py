@@ -83,13 +83,19 @@ def _tables(settings: RunSettings, notes: Notes) -> dict[str, Table]:
             tables[name] = read(given, notes=notes, encoding=settings.encoding)["train"]
         elif given is not None:
             tables.pop(name, None)  # a share of train was asked for, or none
+    if settings.valid and settings.test and _same_file(settings.valid, settings.test):
+        raise UsageError("split_valid_is_test", found=settings.test)
     return tables
 
 
 def _refuse_same(setting: str, given: str, data: str) -> None:
     """Refuse the training file as validation or test file."""
-    if Path(given).is_file() and Path(given).resolve() == Path(data).resolve():
+    if _same_file(given, data):
         raise UsageError("split_same_file", setting=setting, found=given)
+
+
+def _same_file(one: str, other: str) -> bool:
+    return Path(one).is_file() and Path(one).resolve() == Path(other).resolve()
 
 
 def _report_alike(examples: Examples, notes: Notes) -> None:

@@ -27,10 +27,14 @@ def read_json_lines(file: TextFile, notes: Notes) -> Table:
 
 
 def read_json(file: TextFile, notes: Notes) -> Table:
-    """Read .json: an array of objects, objects one after another, or one object of lists of one length."""
+    """Read .json: an array of objects (also as the one value of an object), objects one after another, or lists of one length."""
     columns = _columns(file)
     if columns is None:
         return _kept(file, lambda: _objects(file), notes)
+    inside = next(iter(columns.values()))
+    if len(columns) == 1 and inside and all(isinstance(value, dict) for value in inside):
+        notes.say("read_json_inside", file=file.name, key=next(iter(columns)))
+        return _kept(file, lambda: iter(enumerate(inside, 1)), notes)
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise DataError("read_json_lengths", where=file.name, lengths=lengths)

@@ -42,8 +42,9 @@ def _judge(last: Sequence[Step], checked: Sequence[Step], metric: str, baseline:
     scores = [step.valid[metric] for step in checked if step.valid is not None]
     best = max(range(len(scores)), key=lambda index: (scores[index], -losses[index]))  # as `Best` chooses
     lowest = losses.index(min(losses))
-    if baseline is not None and max(scores) - baseline <= LEARNED * (1 - baseline):
-        found = {"score": f"{max(scores):.3f}", "baseline": f"{baseline:.3f}", "epochs": _epoch(checked[-1])}
+    floor = None if baseline is None else max(baseline, 0)  # an R2 below 0 is worse than any constant
+    if floor is not None and max(scores) - floor <= LEARNED * (1 - floor):
+        found = {"score": f"{max(scores):.3f}", "baseline": f"{floor:.3f}", "epochs": _epoch(checked[-1])}
         return Diagnosis("not_learned", words("diagnosis_not_learned", **found))
     if losses[-1] > RISE * losses[lowest] and _falling(last):
         risen = _epoch(checked[lowest + 1])

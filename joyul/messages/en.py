@@ -7,12 +7,14 @@ ENGLISH = {
     # data: reading
     "reading": "Reading",
     "read_missing": "this file does not exist.",
+    "read_missing_there": "this file does not exist. Data files in {folder}: {files}.",
+    "read_missing_folder": "this file does not exist, nor does its folder {folder}.",
     "read_suffix": "{found!r} is not a kind of file that Joyul reads; it reads {allowed}.",
     "read_no_suffix": "the name has no ending that says what kind of file this is. Give it one of {allowed}.",
     "read_other_kind": "this is a {kind} file, whatever its name says. Give it its own ending, or save it as CSV in UTF-8.",
     "read_broken": "the file cannot be read as what its name says ({reason}).",
-    "read_empty": "the file is empty.",
-    "read_no_rows": "there is a header, or nothing, but no row of data.",
+    "read_empty": "the file is empty. It takes rows; in a table below a row of column names, such as text,label.",
+    "read_no_rows": "there is a header, or nothing, but no row of data. Add rows, or take another file.",
     "read_encoding": "{file} is read as {encoding}.",
     "read_encoding_files": "{folder}: {count} files are read as {encoding}.",
     "read_encoding_unknown": "encoding={found} is not an encoding; common ones are {allowed}.",
@@ -34,7 +36,7 @@ ENGLISH = {
     ),
     "read_header_stripped": "{file}: white space or byte order marks were taken off column names: {columns}.",
     "read_header_named": "{file}: columns without a name are called {columns}.",
-    "read_header_twice": "the column name {column!r} stands {places} in the header. Rename one of them.",
+    "read_header_twice": "the column name {column!r} stands more than once in the header (columns {places}). Rename one of them.",
     "read_ragged": (
         "the header has {width} fields, but {rows}. Put values that hold the delimiter or a line break in "
         "double quotes."
@@ -51,6 +53,7 @@ ENGLISH = {
     "read_json_fault": "not JSON: {reason}.",
     "read_json_no_object": "a row must be an object such as {{\"text\": \"...\"}}, but this is a {kind}.",
     "read_json_mixed": "{column!r} holds a list in one row and a single value in another. Make it one or the other.",
+    "read_json_inside": "{file}: the rows are those under {key!r}.",
     "read_json_lengths": "the columns differ in length: {lengths}.",
     "read_needs_openpyxl": "reading Excel files needs openpyxl. Type: pip install 'joyul[files]'",
     "read_sheets": "{file}: the sheet {sheet!r} is read; not read: {sheets}.",
@@ -75,7 +78,11 @@ ENGLISH = {
         "task={task} needs a column for {setting}, and none of {columns} is called like one. Name it: "
         "{setting}=COLUMN."
     ),
-    "columns_ask": "the columns {columns} suit more than one task. Type one of: {choices}.",
+    "columns_ask": "the columns {columns} suit more than one task ({tasks}). Type the one that is meant, of those this version trains: {choices}.",
+    "columns_ask_none": (
+        "the columns {columns} suit {tasks}, which this version does not train. It trains: {trained}. If the rows have labels, type "
+        "task=classify text=COLUMN label=COLUMN."
+    ),
     "columns_unclear": (
         "no rule says what the columns {columns} are for. Name them: text=COLUMN label=COLUMN, or task=NAME "
         "with one of {tasks}."
@@ -115,6 +122,10 @@ ENGLISH = {
     # data: splitting
     "split_same_file": "{setting}={found} is the file of the training rows. Scores on rows that were learned say nothing: leave it out.",
     "labels_alike": "the labels {labels} differ in case or white space only, and count as different labels.",
+    "split_valid_is_test": (
+        "valid= and test= are the same file {found}. Validation rows choose the state, so scores on them are no test: leave test= "
+        "out, or give other rows."
+    ),
     "split_share": (
         "{setting}={found} is neither a file nor a share. Give a file, a number above 0 and at most 0.5, or none."
     ),
@@ -151,7 +162,7 @@ ENGLISH = {
     "key_of_other_verb": "{key} is not a setting of `joyul {verb}`, which takes: {keys}.",
     "key_twice": "{key} is given twice; keep one.",
     "key_without_value": "{key} needs a value: {key} VALUE, or key=value.",
-    "unknown_method": "there is no stage {found!r}. Stages: {allowed}. Several are joined by +, as in full+prompt.",
+    "unknown_method": "there is no stage {found!r}. Stages: {stages}, and PEFT's other adapters by name (joyul methods lists all). Several are joined by +, as in full+prompt.",
     "adapter_refused": "PEFT's {name} cannot be a stage: {reason}. Those that can: {fitting}.",
     "adapter_needs_loop": "it has to act at every update or on the loss, and a stage may not change the loop",
     "adapter_needs_others": "it mixes adapters that were trained before, and there are none",
@@ -171,6 +182,7 @@ ENGLISH = {
         "{key}={value} has {count} values, but {stages} stages of the chain take {key}: {chain}. Give "
         "one value for all, or one each: {key}={example}."
     ),
+    "chain_values_alone": "{key}={value} has {count} values, but one stage alone takes {key}: {chain}. Give one: {key}={example}.",
     "chain_out_of_range": "{key}={value} is outside the range of every stage ({ranges}).",
     "recipe_unreadable": "the recipe cannot be read: {reason}.",
     "recipe_broken": "this is not valid YAML: {reason}.",
@@ -189,7 +201,7 @@ ENGLISH = {
     "why_rows": "for {rows:,} training rows",
     "why_width": "at width {width}",
     # bases
-    "base_folder_without_config": "{found} is a folder without config.json: neither a model nor a run.",
+    "base_folder_without_config": "{found} is a folder without config.json: neither a model nor a run. Give the folder of a model (config.json, model.safetensors, tokenizer.json), a run folder, a hub id, or base=starter.",
     "adapter_names_no_base": "this adapter does not say which model it was trained on (base_model_name_or_path). Write the model's folder or hub id there.",
     "base_missing": "there is no base {found!r}. Known here: {allowed}.",
     "base_unusable": "the model in {found} cannot be used: {reason}",
@@ -247,7 +259,7 @@ ENGLISH = {
     "facts_nothing_moves": "{method}: {parameters} parameters, none of them moves",
     # forms, tasks, methods
     "labels_not_distinct": "labels= takes two or more different labels, none of them empty, but was given {found}.",
-    "one_class": "classify needs at least two labels, but every row has {found!r}.",
+    "one_class": "classify needs at least two labels, but every row has {found!r}. Take another column (label=COLUMN), or add rows with another label.",
     "label_is_list": "the target is a list, but the training rows have one label each.",
     "label_not_list": 'the target {found!r} is one text, but the training rows have lists of labels. Write a list, or say what separates the labels: separator=";".',
     "label_empty": "the list of labels has an empty label in it.",

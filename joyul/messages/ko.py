@@ -7,12 +7,14 @@ KOREAN = {
     # data: reading
     "reading": "읽는 중",
     "read_missing": "파일이 없습니다.",
+    "read_missing_there": "파일이 없습니다. {folder}에 있는 데이터 파일: {files}.",
+    "read_missing_folder": "파일이 없습니다. {folder} 폴더도 없습니다.",
     "read_suffix": "{found!r} 파일은 읽지 못합니다. 읽을 수 있는 종류: {allowed}.",
     "read_no_suffix": "이름에 파일의 종류를 알려 주는 확장자가 없습니다. 다음 가운데 하나를 붙이세요: {allowed}.",
     "read_other_kind": "이름과 달리 {kind} 파일입니다. 맞는 확장자를 붙이거나 UTF-8 CSV로 저장하세요.",
     "read_broken": "확장자가 말하는 형식으로 읽을 수 없습니다({reason}).",
-    "read_empty": "파일이 비어 있습니다.",
-    "read_no_rows": "데이터 행이 하나도 없습니다.",
+    "read_empty": "파일이 비어 있습니다. 행을 넣으세요. 표라면 text,label 같은 열 이름 아래에 적습니다.",
+    "read_no_rows": "데이터 행이 하나도 없습니다. 행을 넣거나 다른 파일을 쓰세요.",
     "read_encoding": "{file}: {encoding} 인코딩으로 읽었습니다.",
     "read_encoding_files": "{folder}: 파일 {count}개를 {encoding} 인코딩으로 읽었습니다.",
     "read_encoding_unknown": "encoding={found}: 없는 인코딩입니다. 흔한 인코딩: {allowed}.",
@@ -44,6 +46,7 @@ KOREAN = {
     "read_json_fault": "JSON이 아닙니다: {reason}.",
     "read_json_no_object": "한 행은 {{\"text\": \"...\"}} 같은 객체여야 하는데 {kind}입니다.",
     "read_json_mixed": "{column!r}이(가) 어떤 행에서는 목록이고 다른 행에서는 값 하나입니다. 한 가지로 맞추세요.",
+    "read_json_inside": "{file}: {key!r} 아래의 행을 읽습니다.",
     "read_json_lengths": "열의 길이가 서로 다릅니다: {lengths}.",
     "read_needs_openpyxl": "엑셀 파일을 읽으려면 openpyxl이 필요합니다. 입력: pip install 'joyul[files]'",
     "read_sheets": "{file}: 시트 {sheet!r}을(를) 읽고 {sheets}은(는) 읽지 않았습니다.",
@@ -66,7 +69,11 @@ KOREAN = {
         "task={task}에는 {setting} 열이 필요한데 {columns} 가운데 그런 이름이 없습니다. 지정하세요: "
         "{setting}=열이름."
     ),
-    "columns_ask": "열 {columns}은(는) 여러 과제에 맞습니다. 하나를 입력하세요: {choices}.",
+    "columns_ask": "열 {columns}은(는) 여러 과제({tasks})에 맞습니다. 이 버전이 학습하는 것 가운데 맞는 것을 입력하세요: {choices}.",
+    "columns_ask_none": (
+        "열 {columns}은(는) {tasks}에 맞는데 이 버전은 아직 학습하지 않습니다. 학습하는 과제: {trained}. 행에 라벨이 있다면 "
+        "task=classify text=열이름 label=열이름을 주세요."
+    ),
     "columns_unclear": (
         "열 {columns}의 쓰임을 알 수 없습니다. text=열이름 label=열이름으로 지정하거나 task={tasks} 가운데 "
         "하나를 주세요."
@@ -103,6 +110,9 @@ KOREAN = {
     # data: splitting
     "split_same_file": "{setting}={found}: 학습 데이터와 같은 파일입니다. 배운 행의 점수는 아무것도 말해 주지 않으니 빼세요.",
     "labels_alike": "라벨 {labels}은(는) 대소문자나 공백만 다르며 서로 다른 라벨로 셉니다.",
+    "split_valid_is_test": (
+        "valid=와 test=가 같은 파일 {found}입니다. 검증 행으로 상태를 고르므로 그 점수는 시험이 아닙니다. test=를 빼거나 다른 행을 주세요."
+    ),
     "split_share": "{setting}={found}: 파일도 몫도 아닙니다. 파일이나 0보다 크고 0.5 이하인 수, 또는 none을 주세요.",
     "split_sizes": "행: 학습 {train}, 검증 {valid}, 시험 {test}.",
     "split_single": "행이 하나뿐인 분류는 학습에 남깁니다: {classes}.",
@@ -137,7 +147,7 @@ KOREAN = {
     "key_of_other_verb": "{key}은(는) `joyul {verb}`의 설정이 아닙니다. 쓸 수 있는 설정: {keys}.",
     "key_twice": "{key}이(가) 두 번 주어졌습니다. 하나만 남겨 주세요.",
     "key_without_value": "{key}에 값이 없습니다: {key} 값, 또는 key=값.",
-    "unknown_method": "{found!r}(이)라는 단계는 없습니다. 단계: {allowed}. 여럿은 full+prompt처럼 +로 잇습니다.",
+    "unknown_method": "{found!r}(이)라는 단계는 없습니다. 단계: {stages}, 그리고 PEFT의 다른 어댑터 이름 (joyul methods에 모두 있습니다). 여럿은 full+prompt처럼 +로 잇습니다.",
     "adapter_refused": "PEFT의 {name}은(는) 단계가 될 수 없습니다: {reason}. 쓸 수 있는 것: {fitting}.",
     "adapter_needs_loop": "갱신마다 또는 손실에 끼어들어야 하는데, 단계는 학습 루프를 바꿀 수 없습니다",
     "adapter_needs_others": "미리 학습한 어댑터들을 섞는 방법인데 그런 어댑터가 없습니다",
@@ -154,6 +164,7 @@ KOREAN = {
         "{key}={value}에는 값이 {count}개인데 {key}을(를) 쓰는 단계는 {stages}개입니다: {chain}. 모두에 하나, 또는 단계마다 하나를 주세요: "
         "{key}={example}."
     ),
+    "chain_values_alone": "{key}={value}에는 값이 {count}개인데 {key}을(를) 쓰는 단계는 {chain} 하나입니다. 하나만 주세요: {key}={example}.",
     "chain_out_of_range": "{key}={value}은(는) 모든 단계의 범위를 벗어납니다 ({ranges}).",
     "recipe_unreadable": "레시피를 읽을 수 없습니다: {reason}.",
     "recipe_broken": "올바른 YAML이 아닙니다: {reason}.",
@@ -172,7 +183,7 @@ KOREAN = {
     "why_rows": "학습 행 {rows:,}개",
     "why_width": "너비 {width}",
     # bases
-    "base_folder_without_config": "{found} 폴더에 config.json이 없습니다. 모델도 실행 결과도 아닙니다.",
+    "base_folder_without_config": "{found} 폴더에 config.json이 없습니다. 모델도 실행 결과도 아닙니다. 모델 폴더(config.json, model.safetensors, tokenizer.json), 실행 폴더, 허브 이름, 또는 base=starter를 주세요.",
     "adapter_names_no_base": "이 어댑터에는 어떤 모델에서 학습했는지(base_model_name_or_path) 적혀 있지 않습니다. 모델 폴더나 허브 이름을 거기에 적어 주세요.",
     "base_missing": "{found!r} 모델이 없습니다. 여기 있는 것: {allowed}.",
     "base_unusable": "{found}의 모델을 쓸 수 없습니다: {reason}",
@@ -209,7 +220,7 @@ KOREAN = {
     "facts_nothing_moves": "{method}: 매개변수 {parameters}개, 움직이는 것 없음",
     # forms, tasks, methods
     "labels_not_distinct": "labels=에는 비어 있지 않은 서로 다른 라벨이 둘 이상 필요하지만 받은 것은 {found}입니다.",
-    "one_class": "분류에는 라벨이 둘 이상 필요하지만 모든 행이 {found!r}입니다.",
+    "one_class": "분류에는 라벨이 둘 이상 필요하지만 모든 행이 {found!r}입니다. 다른 열(label=열이름)을 쓰거나 다른 라벨의 행을 더하세요.",
     "label_is_list": "정답이 목록인데 학습 행은 라벨이 하나씩입니다.",
     "label_not_list": '정답 {found!r}은 글 하나인데 학습 행은 라벨의 목록입니다. 목록으로 적거나 구분자를 알려 주세요: separator=";".',
     "label_empty": "라벨 목록에 빈 라벨이 있습니다.",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from joyul.errors import UsageError
+from joyul.errors import UsageError, listing
 from joyul.messages import words
 from joyul.recipe.adapters import ADAPTERS, REFUSED
 from joyul.recipe.grammar import Given
@@ -71,7 +71,8 @@ def names(method: str) -> list[str]:
         if stage in REFUSED:
             raise UsageError("adapter_refused", name=stage, reason=words(REFUSED[stage]), fitting=", ".join(ADAPTERS))
         if stage not in STAGES:
-            raise UsageError("unknown_method", found=stage, allowed=list(STAGES))
+            main = listing(name for name in STAGES if name == "lora" or name not in ADAPTERS)
+            raise UsageError("unknown_method", found=stage, allowed=list(STAGES), stages=main)
     return stages
 
 
@@ -104,9 +105,10 @@ def _place(item: Given, origin: str, stages: list[Stage]) -> None:
     elif len(parts) == len(takers):
         _put(item, key, list(zip(takers, parts, strict=True)), origin)
     else:
+        fitting = (parts + parts[-1:] * len(takers))[: len(takers)]
         raise UsageError(
-            "chain_values", where=item.where, key=key, value=item.value, count=len(parts), stages=len(takers),
-            chain=_chain(takers), example="+".join(f"{key}-{stage.method}" for stage in takers),
+            "chain_values" if len(takers) > 1 else "chain_values_alone", where=item.where, key=key, value=item.value,
+            count=len(parts), stages=len(takers), chain=_chain(takers), example="+".join(fitting),
         )
 
 

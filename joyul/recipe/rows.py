@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from joyul.recipe.fields import DATA_SUFFIXES, RUN_VERBS, Doc, LabelSet, Listed, Size, sizes
+
+TaskName = Literal["classify", "regress", "tag"]
+TASKS: tuple[str, ...] = get_args(TaskName)  # those that can be trained; columns may tell of others
 
 
 class RowSettings(BaseModel):
@@ -55,7 +58,7 @@ class RowSettings(BaseModel):
         "같은 값이 서로 다른 분할에 나뉘지 않게 할 열 (환자, 작성자, 대화). 그룹마다 점수를 냄", aliases=("group_column",),
         verbs=(*RUN_VERBS, "eval"),
     )] = None
-    task: Annotated[Literal["classify", "regress", "tag"] | None, Doc(
+    task: Annotated[TaskName | None, Doc(
         "the task, where the columns do not tell: classify (labels), regress (numbers), tag (a tag for each word or character)",
         "열만 보고 알 수 없을 때의 과제: classify (라벨), regress (숫자), tag (단어나 글자마다 태그)", aliases=("task_type",),
     )] = None

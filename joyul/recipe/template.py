@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from joyul.errors import UsageError
 from joyul.messages import words
+from joyul.recipe.rows import TASKS
 from joyul.recipe.settings import RUN_KEYS, STAGE_KEYS, RunSettings, doc, keys_of
 from joyul.recipe.values import allowed
 
-TASKS = ("classify", "regress", "tag")
 FILLED = {"data": "reviews.csv", "base": "starter", "method": "full"}
 
 

@@ -41,6 +41,8 @@ class Tag:
     def learn(cls, targets: Sequence[Any]) -> Tag:
         """The tags of the training rows, sorted. Raises DataError for fewer than two."""
         found = {tag for target in targets if isinstance(target, list) for tag in target if tag}
+        if targets and not any(isinstance(target, list) for target in targets):
+            raise DataError("tags_not_list", found=str(targets[0]))
         if len(found) < 2:
             raise DataError("one_tag", found=next(iter(found), ""))
         return cls(tuple(sorted(found)))

@@ -258,10 +258,10 @@ def test_a_million_characters_in_a_cell(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "a.csv: the file is empty."),
-        (" \n\n", "a.csv: the file is empty."),
+        ("", "a.csv: the file is empty. It takes rows; in a table below a row of column names, such as text,label."),
+        (" \n\n", "a.csv: the file is empty. It takes rows; in a table below a row of column names, such as text,label."),
         ("text,label\n", "no row of data"),
-        ("text,label,text\na,b,c\n", "a.csv: the column name 'text' stands 1, 3 in the header."),
+        ("text,label,text\na,b,c\n", "a.csv: the column name 'text' stands more than once in the header (columns 1, 3)."),
         ("text,label\na,1\nb, c,1\nd\n", "has 2 fields, but row 2 (line 3) has 3, row 3 (line 4) has 1. Put"),
         ("text,label\n" + "a,b,c\n" * 9, "row 5 (line 6) has 3. Put"),
         ('text,label\n"a\nb",1,2\n', "row 1 (line 2) has 3"),
@@ -350,6 +350,25 @@ def test_class_folders(tmp_path):
     assert "2 files are read as cp949" in said(notes)
 
 
+def test_class_folders_by_split(tmp_path):
+    """As film reviews are often handed out: train/pos/1.txt, test/neg/7.txt."""
+    for place, text in (("train/neg", "bad"), ("train/pos", "good"), ("test/pos", "fine")):
+        (tmp_path / place).mkdir(parents=True)
+        write(tmp_path / place / "1.txt", text)
+    parts = read(str(tmp_path), notes=Notes())
+    assert {split: [tuple(row.values()) for row in rows(part)] for split, part in parts.items()} == {
+        "train": [("bad", "neg"), ("good", "pos")], "test": [("fine", "pos")],
+    }  # fmt: skip
+    assert parts["test"].name == f"{tmp_path.name}/test"
+
+
+def test_rows_under_one_key_of_a_json_object(tmp_path):
+    write(tmp_path / "a.json", '{"data": [{"text": "a", "label": 01}]}'.replace("01", '"01"'))
+    notes = Notes()
+    assert rows(one(str(tmp_path / "a.json"), notes)) == [{"text": "a", "label": "01"}]
+    assert "a.json: the rows are those under 'data'." in said(notes)
+
+
 def test_flat_folder_of_texts(tmp_path):
     write(tmp_path / "b.txt", "three\n")
     write(tmp_path / "a.txt", "one\n\ntwo\n")
@@ -361,6 +380,12 @@ def test_folder_of_something_else(tmp_path):
     assert len(rows(one(str(tmp_path)))) == 1
     write(tmp_path / "b.csv", "x\n1\n")
     assert "Data files in it: a.csv, b.csv" in refusal(str(tmp_path))
+
+
+def test_a_missing_file_with_no_name_near_says_what_there_is(tmp_path):
+    write(tmp_path / "a.csv", "x\n1\n")
+    assert refusal(str(tmp_path / "quite_different.csv")).endswith(f"this file does not exist. Data files in {tmp_path}: a.csv.")
+    assert refusal(str(tmp_path / "no" / "b.csv")).endswith(f"nor does its folder {tmp_path / 'no'}.")
 
 
 def test_missing_file_names_the_nearest(tmp_path):

@@ -64,7 +64,8 @@ def test_diagnosis_says_what_the_curves_say() -> None:
     assert said(rising, "accuracy", 0.5).startswith("Overfitting since epoch 3")
     assert "epoch 2 was kept" in said(rising, "accuracy", 0.5)
     assert said([step(1, (0.5, 0.7)), step(2, (0.5, 0.7))], "accuracy", 0.52).startswith("Nothing was learned")
-    assert said([step(1, (-0.428, 6.1)), step(2, (-0.42, 6.0))], "accuracy", -0.43).startswith("Nothing was learned"), "by a hair is not learned"
+    assert said([step(1, (0.5, 0.7)), step(2, (0.504, 0.7))], "accuracy", 0.5).startswith("Nothing was learned"), "by a hair is not learned"
+    assert "(0.000)" in said([step(1, (-0.2, 6.1)), step(2, (-0.1, 6.0))], "accuracy", -0.43), "as R2 below zero"
     assert said([step(1, (0.8, 0.5))], "accuracy", 0.5).startswith("The state of epoch 1 was kept (accuracy 0.800")
     assert said([step(1)], "accuracy", None).startswith("There were no validation rows")
     assert said([step(1, (0.8, 0.5)), step(2, (0.9, 0.4)), step(3, (0.9, 0.41))], "accuracy", 0.5).startswith("No sign of overfitting: the state of epoch 2")

@@ -37,6 +37,14 @@ OUTCOMES = [
         ("v.csv: this file does not exist. Did you mean 'r.csv'?",),
         status=1,
     ),
+    Outcome(
+        "one file to validate and to test",
+        "refused",
+        "train r.csv valid=v.csv test=v.csv base=bert",
+        ("valid= and test= are the same file v.csv.", "leave test= out, or give other rows."),
+        {"r.csv": GOOD, "v.csv": GOOD},
+        status=2,
+    ),
     Outcome("empty file", "refused", TRAIN, ("r.csv: the file is empty.",), {"r.csv": ""}, status=1),
     Outcome("blank file", "refused", TRAIN, ("r.csv: the file is empty.",), {"r.csv": "\n \n"}, status=1),
     Outcome(
@@ -114,7 +122,7 @@ OUTCOMES = [
         "column named twice",
         "refused",
         TRAIN,
-        ("r.csv: the column name 'text' stands 1, 2 in the header. Rename one of them.",),
+        ("r.csv: the column name 'text' stands more than once in the header (columns 1, 2). Rename one of them.",),
         {"r.csv": table(header="text,text")},
         status=1,
     ),

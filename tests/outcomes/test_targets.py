@@ -90,7 +90,7 @@ OUTCOMES = [
     refused("tag that is nothing", "r.jsonl", "r.jsonl, row 1: tag 2 is 'None', which is not one of", {"r.jsonl": tagged({"tags": ["O", None, "O"]})}),
     refused("one tag everywhere", "r.jsonl", "tag needs at least two tags, but every word has 'O'.",
             {"r.jsonl": lines([{"tokens": text.split(), "tags": ["O"] * 3} for text, _ in ROWS])}),
-    refused("tags in one text", "r.csv task=tag label=label", "tag needs at least two tags", {"r.csv": GOOD}),
+    refused("tags in one text", "r.csv task=tag label=label", "are one text. Give them as a list", {"r.csv": GOOD}),
     refused("empty label in a list", "r.jsonl", "r.jsonl, row 1: the list of labels has an empty label in it.", {"r.jsonl": listed(["yes", ""])}),
     refused("unknown label in a list", "r.jsonl test=t.jsonl", ("t.jsonl, row 1: label 'yess'", "Did you mean 'yes'?"),
             {"r.jsonl": listed(), "t.jsonl": listed(["yess"])}),

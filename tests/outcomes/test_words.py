@@ -99,14 +99,21 @@ OUTCOMES = [
         "unknown method",
         "refused",
         f"{TRAIN} method=ful",
-        ("there is no stage 'ful'. Stages: full, layers, contrast, head, lora, ia3,", "Did you mean 'full'?"),
+        ("there is no stage 'ful'. Stages: full, layers, contrast, head, lora, soft_prompt,", "PEFT's other adapters by name", "Did you mean 'full'?"),
         status=2,
     ),
     Outcome(
         "values that do not match the stages",
         "refused",
         f"{TRAIN} method=full+head epochs=1+2+3",
-        ("epochs=1+2+3 has 3 values, but 2 stages of the chain take epochs: full+head.", "Give one value for all, or one each"),
+        ("epochs=1+2+3 has 3 values, but 2 stages of the chain take epochs: full+head.", "Give one value for all, or one each: epochs=1+2."),
+        status=2,
+    ),
+    Outcome(
+        "two values for one stage",
+        "refused",
+        f"{TRAIN} method=full+prompt epochs=1+2",
+        ("epochs=1+2 has 2 values, but one stage alone takes epochs: full. Give one: epochs=1.",),
         status=2,
     ),
     Outcome(
