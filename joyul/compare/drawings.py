@@ -50,7 +50,10 @@ def strip(mark: Mark, low: float, high: float) -> str:
 def scatter(
     marks: Sequence[Mark], *, name: str, title: str, desc: str, x_label: str, x_format: Format, y_format: Format
 ) -> str:
-    """Scores over costs, the costs in powers of ten; each point with its interval and its name."""
+    """Scores over costs, the costs in powers of ten; each point with its interval and its number, counted from 1.
+
+    Names would stand on each other where scores are close, which is where one looks: they are for a legend (`numbered`).
+    """
     exponents = [math.log10(max(mark.x, 1e-3)) for mark in marks]
     span = (math.floor(min(exponents)) - 0.15, math.ceil(max(exponents) + 0.01) + 0.15)
     axes = _axes(span, [value for mark in marks for value in (mark.low, mark.high)])
@@ -58,10 +61,11 @@ def scatter(
     for power in range(math.ceil(span[0]), math.floor(span[1]) + 1):
         body.append(_below(axes, axes.across(power), x_format(10.0**power)))
     body.append(_caption(x_label))
-    taken: list[tuple[float, float, float]] = []
-    for mark, exponent in sorted(zip(marks, exponents, strict=True), key=lambda pair: -pair[0].y):
-        body += _pointed(axes, mark, axes.across(exponent))
-        body.append(_named(mark, axes.across(exponent), axes.down(mark.y), taken))
+    points = [(number, mark, axes.across(x)) for number, (mark, x) in enumerate(zip(marks, exponents, strict=True), start=1)]
+    body += [_whisker(axes, mark, x) for _, mark, x in points]
+    for number, mark, x in sorted(points, key=lambda point: (point[1].best, -point[0])):  # the best on top
+        at = f'x="{x:g}" y="{axes.down(mark.y) + 4:g}" text-anchor="middle"'
+        body.append(f'<g>{_point(axes, mark, x, 9)}<text class="number" {at} aria-hidden="true">{number}</text></g>')
     return _framed(name, title, desc, HEIGHT, body)
 
 
@@ -80,7 +84,7 @@ def curves(
         xs = [axes.across(math.log2(mark.x)) + aside for mark in marks]
         path = "L".join(f"{x:g} {axes.down(mark.y)}" for x, mark in zip(xs, marks, strict=True))
         body.append(f'<path class="{look(marks[0].look)}" d="M{path}"/>')
-        body += [part for x, mark in zip(xs, marks, strict=True) for part in _pointed(axes, mark, x)]
+        body += [f"<g>{_whisker(axes, mark, x)}{_point(axes, mark, x)}</g>" for x, mark in zip(xs, marks, strict=True)]
     return _framed(name, title, desc, HEIGHT, body)
 
 
@@ -133,27 +137,28 @@ def _caption(label: str) -> str:
     return f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 5}" text-anchor="end">{text(label)}</text>'
 
 
-def _pointed(axes: Axes, mark: Mark, x: float) -> list[str]:
-    y, colour = axes.down(mark.y), look(mark.look)
-    point = _diamond(x, y) if mark.best else f'<circle class="{colour}" cx="{x:g}" cy="{y}" r="5"/>'
-    whisker = f'<line class="whisker {colour}" x1="{x:g}" x2="{x:g}" y1="{axes.down(mark.low)}" y2="{axes.down(mark.high)}"/>'
-    return [f"<g><title>{text(mark.tip)}</title>{whisker}{point}</g>"]
+def numbered(marks: Sequence[Mark]) -> str:
+    """The legend of `scatter`: the numbers of its points, in their colours, and whose they are."""
+    items = [
+        f'<li><i class="{"best" if mark.best else look(mark.look)}">{number}</i> {text(mark.name)}</li>'
+        for number, mark in enumerate(marks, start=1)
+    ]
+    return f'<ul class="legend numbers">{"".join(items)}</ul>'
 
 
-def _named(mark: Mark, x: float, y: float, taken: list[tuple[float, float, float]]) -> str:
-    """The name beside its point, on the side with room, moved down where another name stands."""
-    width = width_of(mark.name) + 8  # drawn bold
-    left = x + 10 + width > WIDTH - RIGHT
-    start = x - 10 - width if left else x + 10
-    while any(abs(y - other) < 15 and start < end and begin < start + width for begin, end, other in taken):
-        y += 15
-    taken.append((start, start + width, y))
-    anchor, at = ("end", x - 10) if left else ("start", x + 10)
-    return f'<text class="halo" x="{at:g}" y="{y + 4.5:g}" text-anchor="{anchor}">{text(mark.name)}</text>'
+def _point(axes: Axes, mark: Mark, x: float, size: float = 5) -> str:
+    y = axes.down(mark.y)
+    disc = f'<circle class="{look(mark.look)}" cx="{x:g}" cy="{y}" r="{size:g}"/>'
+    return f"<title>{text(mark.tip)}</title>" + (_diamond(x, y, 1.4 * size) if mark.best else disc)
 
 
-def _diamond(x: float, y: float) -> str:
-    return f'<path class="best" d="M{x:g} {y - 7:g}l7 7l-7 7l-7 -7z"/>'
+def _whisker(axes: Axes, mark: Mark, x: float) -> str:
+    low, high = axes.down(mark.low), axes.down(mark.high)
+    return f'<line class="whisker {look(mark.look)}" x1="{x:g}" x2="{x:g}" y1="{low}" y2="{high}"/>'
+
+
+def _diamond(x: float, y: float, half: float = 7) -> str:
+    return f'<path class="best" d="M{x:g} {y - half:g}l{half:g} {half:g}l-{half:g} {half:g}l-{half:g} -{half:g}z"/>'
 
 
 def _framed(name: str, title: str, desc: str, height: int, body: Sequence[str]) -> str:

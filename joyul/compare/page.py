@@ -122,7 +122,7 @@ def _cost(rows: Sequence[Row], looks: Mapping[str, int], winner: str, metric: st
         marks, name="cost", title=title, desc="; ".join(mark.tip for mark in marks), x_label=words("compare_cost_axis"),
         x_format=units.duration, y_format=_share(metric),
     )  # fmt: skip
-    return Figure(title, drawing, words("compare_cost_note"))
+    return Figure(title, drawing, words("compare_cost_note"), drawings.numbered(marks))
 
 
 def _curves(rows: Sequence[Row], looks: Mapping[str, int], metric: str) -> Figure | None:
