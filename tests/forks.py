@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["torch", "transformers", "joyul.verbs", "joyul.run", "sklearn.metrics", "tests.forks"])
+THREADS = "JOYUL_TEST_THREADS"  # of torch in the new process
 TIMEFUL = ("seconds", "memory")  # the fields of a Step that no two runs share
 
 
@@ -64,7 +65,7 @@ def _child(folder: str, command: list[str], said: str, environment: dict[str, st
     os.dup2(handle, 2)
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get(THREADS, "1")))
     from joyul.cli import main
 
     if prepare is not None:

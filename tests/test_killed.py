@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from joyul.engine import lanes
 from joyul.recipe.stages import STAGES
 from joyul.state import condition
 from tests import forks
@@ -22,6 +23,7 @@ from tests.conftest import write_csv
 CASES = {
     "full": ["method=full", "epochs=3", "batch_size=12"],
     "accumulation": ["method=full", "epochs=2", "batch_size=16", "micro_batch=3"],
+    "lanes": ["method=full", "epochs=8", "batch_size=64"],  # on two threads, each with rows of its own
     "head": ["method=head", "epochs=4", "batch_size=16"],
     "layers": ["method=layers", "epochs=3", "batch_size=16"],
     "lora": ["method=lora", "epochs=3", "batch_size=16"],
@@ -85,9 +87,13 @@ def go_on(desk: Path, out: str, case: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", BUILT)
-def test_killed_at_random_moments(case: str, desk: Path, whole: Whole) -> None:
+def test_killed_at_random_moments(case: str, desk: Path, whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty kills that hit, over all cases; every third run is killed twice."""
+    if case == "lanes":
+        monkeypatch.setenv(forks.THREADS, "2")
     expected, seconds = whole(case)
+    if case == "lanes":
+        assert expected[1][0]["tokens"] >= 2 * lanes.LEAST, "enough for two"
     draw, hits, number = random.Random(f"{case} 1"), 0, 0
     while hits < -(-60 // len(BUILT)):
         number += 1
