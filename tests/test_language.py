@@ -8,7 +8,8 @@ import pytest
 
 from joyul.cli import main
 from joyul.data.rules import RULES
-from joyul.messages import use_language
+from joyul.messages import use_language, words
+from joyul.messages.particles import with_particles
 from tests import tiny
 
 # What is the same in both languages: names of settings, methods, metrics, columns, labels, libraries, units, commands.
@@ -57,3 +58,23 @@ def test_every_rule_has_korean_words():
     assert [rule.en for rule in RULES if not re.search("[가-힣]", rule.ko)] == []
     use_language("ko")
     assert RULES[0].words == RULES[0].ko
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("값은(는)", "값은"), ("점수은(는)", "점수는"), ("나머지 7개은(는)", "나머지 7개는"), ("0.667이(가)", "0.667이"), ("2이(가)", "2가"),
+        ("'긍정'을(를)", "'긍정'을"), ("글(으)로", "글로"), ("값(으)로", "값으로"), ("행(41)와(과)", "행(41)과"), ("7(으)로", "7로"), ("lora은(는)", "lora은(는)"),
+    ],
+)  # fmt: skip
+def test_particles_follow_the_sound(written, read):
+    assert with_particles(written) == read
+    use_language("ko")
+    assert words("error", text=written).endswith(read)
+
+
+def test_an_adapter_trains_without_a_warning_of_its_libraries(tmp_path, capsys, recwarn):
+    (tmp_path / "r.csv").write_text("text,label\n" + "".join(f"{text},{'ab'[index % 2]}\n" for index, text in enumerate(tiny.TEXTS)))
+    base = tiny.save(tmp_path / "base")
+    assert main(["train", "r.csv", f"base={base}", "method=lora", "epochs=1", "allow_unknown=yes", "out=run"]) == 0
+    assert [str(found.message) for found in recwarn if found.category is FutureWarning] == []

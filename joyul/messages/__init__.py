@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 from joyul.messages.en import ENGLISH
 from joyul.messages.ko import KOREAN
+from joyul.messages.particles import with_particles
 
 LANGUAGES = {"en": ENGLISH, "ko": KOREAN}
 _language: ContextVar[str | None] = ContextVar("language", default=None)
@@ -33,4 +34,5 @@ def language() -> str:
 
 def words(key: str, /, **values: object) -> str:
     """The sentence `key` with its slots filled. Raises KeyError for a key that does not exist."""
-    return LANGUAGES[language()][key].format(**values)
+    said = LANGUAGES[language()][key].format(**values)
+    return with_particles(said) if language() == "ko" else said

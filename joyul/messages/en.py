@@ -390,7 +390,7 @@ ENGLISH = {
     ),
     "diagnosis_not_learned": (
         "Nothing was learned: the best validation score {score} is no better than the best answer that ignores "
-        "the text ({baseline}). Try a higher learning_rate, more epochs (here {epochs}), or another base."
+        "the text ({baseline}). Try another learning_rate (joyul lr measures it), more epochs (here {epochs}), or another base."
     ),
     "diagnosis_overfitting": (
         "Overfitting since epoch {epoch}: the validation loss rises while the training loss falls. The "

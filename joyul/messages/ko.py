@@ -327,7 +327,7 @@ KOREAN = {
     "rows_without_answer": "모델이 {count}개 행에 수를 내지 못해 답이 없습니다: {rows}.",
     "diagnosis_no_validation": "검증 행이 없어 마지막 상태를 남겼고 과적합을 볼 수 없습니다. valid=를 주세요.",
     "diagnosis_not_learned": (
-        "배운 것이 없습니다. 가장 좋은 검증 점수 {score}이(가) 글을 읽지 않고 내는 가장 좋은 답({baseline})보다 낫지 않습니다. 더 높은 learning_rate, "
+        "배운 것이 없습니다. 가장 좋은 검증 점수 {score}이(가) 글을 읽지 않고 내는 가장 좋은 답({baseline})보다 낫지 않습니다. 다른 learning_rate(joyul lr로 잽니다), "
         "더 많은 epochs(지금 {epochs}), 또는 다른 모델을 써 보세요."
     ),
     "diagnosis_overfitting": (

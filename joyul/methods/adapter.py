@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,9 @@ class PeftAdapter(InPlace):
 
     def insert(self, model: nn.Module, form: Form | None = None) -> nn.Module:
         try:
-            return peft.PeftModel(model, self._config(model))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # PEFT reads an attribute that transformers has renamed
+                return peft.PeftModel(model, self._config(model))
         except (TypeError, ValueError, NotImplementedError) as error:  # sizes that do not divide, layers it does not know
             reason = " ".join(str(error).split())
             raise DoesNotFit("adapter_impossible", method=self.name, reason=reason) from error

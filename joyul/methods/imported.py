@@ -7,6 +7,7 @@ reads a learned vector instead of [CLS], or padding (docs/peft.md shows them).
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,7 +100,9 @@ class Imported:
             tensors |= {key: value for key, value in own.items() if saved & there & set(key.split("."))}
         config.inference_mode = False
         try:
-            wrapped = peft.PeftModel(model, config)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # as in PeftAdapter.insert
+                wrapped = peft.PeftModel(model, config)
         except (TypeError, ValueError, NotImplementedError) as error:
             reason = " ".join(str(error).split())
             raise DoesNotFit("adapter_impossible", where=str(self.folder), method=method.name, reason=reason) from error
