@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from joyul.contracts import Example, Form
+from joyul.contracts import Example, Form, Prediction
 from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import device
 from joyul.forms.label_words import word_tokens
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from joyul.forms.prompted import Prompted
     from joyul.forms.similarity import Similarity
 
-Maker = Callable[[Any, Sequence[Example]], Form]
+Ask = Callable[[Form, Sequence[Example]], Sequence[Prediction]]  # what a Form answers on rows
+Maker = Callable[[Any, Sequence[Example], Ask], Form]
 LEAST = 1e-6  # probability that calibration takes a label to have at least
 LIKELY = 500  # tokens that the base finds likely on the whole, among which label words are looked for
 WORDS = 3  # label words taken from the base's predictions
@@ -29,7 +30,7 @@ WORDS = 3  # label words taken from the base's predictions
 def showing(count: int, seed: int, share: float | None = None) -> Maker:
     """`count` rows of each label as demonstrations, drawn from `seed`, in mixed order. `share`: see `Similarity`."""
 
-    def make(form: Prompted | Similarity, rows: Sequence[Example]) -> Form:
+    def make(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> Form:
         draw = random.Random(seed)
         shown = []
         for label in form.setting.task.labels:
@@ -44,37 +45,23 @@ def showing(count: int, seed: int, share: float | None = None) -> Maker:
     return make
 
 
-def calibrated(model: nn.Module) -> Maker:
+def calibrated(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> Form:
     """Labels that the prompt favours whatever the text says are held back by that much (Zhou et al., 2024, batch calibration).
 
     It reads the rows' texts, not their labels.
     """
-
-    def make(form: Prompted | Similarity, rows: Sequence[Example]) -> Form:
-        texts = [replace(row, target=None) for row in rows]
-        return with_bias(form, _told(model, form, texts))
-
-    return make
+    return with_bias(form, _told(form, rows, ask))
 
 
-def content_free(model: nn.Module) -> Maker:
+def content_free(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> Form:
     """The same against texts that say nothing (Zhao et al., 2021, contextual calibration): the rows are not read."""
-
-    def make(form: Prompted | Similarity, rows: Sequence[Example]) -> Form:
-        empty = [Example(text, {"text": text, **({"text_pair": text} if form.paired else {})}) for text in ("N/A", "-", "...")]
-        return with_bias(form, _told(model, form, empty))
-
-    return make
+    empty = [Example(text, {"text": text, **({"text_pair": text} if form.paired else {})}) for text in ("N/A", "-", "...")]
+    return with_bias(form, _told(form, empty, ask))
 
 
-def _told(model: nn.Module, form: Prompted | Similarity, rows: Sequence[Example]) -> list[Mapping[str, float]]:
-    """Probabilities of the labels for each row, in any order, without calibration."""
-    plain = with_bias(form, [])
-    model.eval()
-    with torch.no_grad():
-        read = plain.reader(model)
-        pieces = cut(plain.encode(rows), TOKEN_BUDGET[device().type])
-        return [answer.scores or {} for piece in pieces for answer in read(plain.collate(piece))]
+def _told(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> list[Mapping[str, float]]:
+    """Probabilities of the labels for each row, without calibration."""
+    return [answer.scores or {} for answer in ask(with_bias(form, []), rows)]
 
 
 def with_bias(form: Prompted | Similarity, scores: Sequence[Mapping[str, float]]) -> Form:
@@ -91,7 +78,7 @@ def with_bias(form: Prompted | Similarity, scores: Sequence[Mapping[str, float]]
 def worded_by_base(model: nn.Module) -> Maker:
     """The words that the base itself finds likelier for a label's rows than for the others' (Schick et al., 2020)."""
 
-    def make(form: Prompted, rows: Sequence[Example]) -> Form:
+    def make(form: Prompted, rows: Sequence[Example], ask: Ask) -> Form:
         sure = _expected(model, form, rows)
         targets = [row.target for row in rows]
         likely = sure.mean(dim=0).topk(min(LIKELY, sure.shape[1])).indices

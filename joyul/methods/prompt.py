@@ -8,11 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import nn
 
-from joyul.contracts import Architecture, Example, Form
+from joyul.contracts import Architecture, Form
 from joyul.forms.prompted import Prompted, askable
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
@@ -60,7 +60,7 @@ class Prompt(InPlace):
             return random.Random(self.seed + done).sample(found, min(len(found), self.candidates))
         if done == EDITING + 1:
             return self._learned(model, best)
-        return [offers.content_free(model), offers.calibrated(model)] if done == EDITING + 2 else None
+        return [offers.content_free, offers.calibrated] if done == EDITING + 2 else None
 
     def _usual(self, form: Form) -> list[Form]:
         """What is usually asked, one wording at a time."""
@@ -86,7 +86,7 @@ class Prompt(InPlace):
             found += [replace(best, templates=(*best.templates, made)) for made in edits(template) if made not in best.templates]
         return found
 
-    def _learned(self, model: nn.Module, best: Prompted | Similarity) -> Sequence[Callable[[Any, Sequence[Example]], Form]]:
+    def _learned(self, model: nn.Module, best: Prompted | Similarity) -> Sequence[offers.Maker]:
         """Forms that are made from labelled rows."""
         if isinstance(best, Similarity):
             most = SIMILAR_SHOWN if self.shown is None else self.shown

@@ -27,7 +27,7 @@ FOLDS = 5  # a Form made from labelled rows is scored on those it was not made f
 SAMPLES = 500
 
 Numbers = np.ndarray[Any, Any]
-Maker = Callable[[Form, Sequence[Example]], Form]
+Maker = Callable[[Form, Sequence[Example], Callable[[Form, Sequence[Example]], Sequence[Prediction]]], Form]
 
 
 @dataclass
@@ -109,7 +109,8 @@ class Race:
         rows = [self.answers.examples[place] for place in self.order]
         outside = [[row for at, row in enumerate(rows) if at % FOLDS != fold] for fold in range(FOLDS)]
         before = of.folds or [of.form] * FOLDS
-        return Trial(maker(of.form, rows), [maker(form, part) for form, part in zip(before, outside, strict=True)])
+        ask = self.answers.to
+        return Trial(maker(of.form, rows, ask), [maker(form, part, ask) for form, part in zip(before, outside, strict=True)])
 
     def score(self, trial: Trial) -> float:
         """The task's metric on the rows it has answered."""

@@ -137,10 +137,14 @@ def test_calibration_takes_away_what_the_prompt_favours(tmp_path: Path) -> None:
     form = Cloze(Setting(Classify(LABELS), files.tokenizer, files.architecture, 32), said)
     model = load_model(files, form.auto_class, LABELS).eval()
     examples = [Example(str(n), {"text": text}, LABELS[n % 2]) for n, text in enumerate(tiny.TEXTS)]
-    made = offers.calibrated(model)(form, examples)
+    answers = Answers(model, examples)
+    answers.of(form, range(len(examples)))
+    read = answers.tokens
+    made = offers.calibrated(form, examples, answers.to)
+    assert answers.tokens == read, "the race has asked that before"
     means = np.mean([list((one.scores or {}).values()) for one in predict(model, form, form.encode(examples))], axis=0)
     assert [made.wording.bias[label] for label in LABELS] == pytest.approx(-np.log(means), abs=1e-3)  # type: ignore[attr-defined]
-    worded = offers.worded_by_base(model)(form, examples)
+    worded = offers.worded_by_base(model)(form, examples, answers.to)
     found = worded.spec()["words"]
     assert set(found["bad"]).isdisjoint(found["good"]) and all(word.isalpha() for words in found.values() for word in words)
 
