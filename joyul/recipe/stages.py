@@ -159,7 +159,7 @@ def _adapter(adapter: Adapter) -> StageInfo:
     mine = tuple(key for key, name in fields.items() if name) + (("dora", "rslora") if adapter is lora else ())
     takes = (*TRAINING, "top_layers", "targets", *mine)
     return StageInfo(
-        adapter.en, adapter.ko, takes, {"learning_rate": (1e-6, 1.0), "epochs": (0.001, 10_000)},
+        adapter.en, adapter.ko, takes, {"learning_rate": (1e-6, 1.0), "epochs": (0, 10_000)},
         _training(LORA_RATES, batch_size=16, updates=300, least=3, most=15, patience=3, own=own, faster=adapter.rate),
     )
 
@@ -179,30 +179,30 @@ def _learned(en: str, ko: str, rates: tuple[tuple[int, float], ...], length: int
     """The row of a stage that learns vectors: AdamW's settings, and those of the vectors."""
     return StageInfo(
         en, ko, (*TRAINING, *takes, "prompt_length", "prompt_init", "reparametrisation", "joint"),
-        {"learning_rate": (1e-5, 10.0), "epochs": (0.001, 10_000)},
+        {"learning_rate": (1e-5, 10.0), "epochs": (0, 10_000)},
         _training(rates, batch_size=32, updates=240, least=3, most=12, patience=3, own=_prompt(length, through)),
     )
 
 
 STAGES: dict[str, StageInfo] = {
     "full": StageInfo(
-        "every weight", "모든 가중치", (*TRAINING, *BY_LAYER), {"learning_rate": (1e-8, 1e-2), "epochs": (0.001, 1000)},
+        "every weight", "모든 가중치", (*TRAINING, *BY_LAYER), {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
         _training(FULL_RATES, batch_size=16, updates=160, least=3, most=12, patience=3, own=_full),
     ),
     "layers": StageInfo(
         "the top layers and the head", "위쪽 층들과 분류 층", (*TRAINING, "top_layers", *BY_LAYER),
-        {"learning_rate": (1e-8, 1e-1), "epochs": (0.001, 1000)},
+        {"learning_rate": (1e-8, 1e-1), "epochs": (0, 1000)},
         _training(LAYERS_RATES, batch_size=16, updates=300, least=3, most=15, patience=3, own=_top_layers),
     ),
     "contrast": StageInfo(
         "every weight, by pairs of rows (Tunstall et al., 2022; Gao et al., 2021); then a head in closed form",
         "행의 짝으로 모든 가중치 (Tunstall et al., 2022; Gao et al., 2021), 그 뒤에 닫힌 식으로 푼 분류 층",
         (*(key for key in TRAINING if key not in UNVALIDATED), "pairs", "temperature"),
-        {"learning_rate": (1e-8, 1e-2), "epochs": (0.001, 1000)}, _contrast,
+        {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)}, _contrast,
     ),
     "head": StageInfo(
         "the head alone; the base stays frozen", "분류 층만. 모델 본체는 고정", TRAINING,
-        {"learning_rate": (1e-6, 1.0), "epochs": (0.001, 10_000)},
+        {"learning_rate": (1e-6, 1.0), "epochs": (0, 10_000)},
         _training(HEAD_RATES, batch_size=32, updates=400, least=5, most=20, patience=5),
     ),
     **{name: _adapter(adapter) for name, adapter in ADAPTERS.items()},
