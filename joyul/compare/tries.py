@@ -15,6 +15,7 @@ from joyul.bases.source import find
 from joyul.compare.nouns import Draw, Entry, Outcome
 from joyul.compare.outcomes import BudgetSpent, strip
 from joyul.contracts import Task
+from joyul.errors import JoyulError
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.stages import Sizes
@@ -46,9 +47,10 @@ def _others(recipe: Recipe, entry: Entry, draw: Draw) -> list[Entry]:
 def best(tries: Sequence[Entry], run: Callable[[Entry], Outcome], seconds: float | None, task: Task) -> Outcome:
     """Run one after the other, none begun after `seconds` of training; the best on validation rows, the first of equals.
 
-    Raises what the first try raises.
+    Raises what the first try raises; a later one that fails is told in `tries`, and costs nothing of what is there.
     """
     made: list[Outcome] = []
+    failed: list[dict[str, Any]] = []
     for entry in tries:
         if made and seconds is not None and _cost(made) >= seconds:
             break
@@ -58,13 +60,17 @@ def best(tries: Sequence[Entry], run: Callable[[Entry], Outcome], seconds: float
             if not made:
                 raise
             break
+        except JoyulError as error:
+            if not made or error.key == "disk_full":  # the next one would fail of it too
+                raise
+            failed.append({"learning_rate": entry.rate, "valid_score": None, "chosen": False, "error": str(error)})
     winner = max(made, key=lambda one: one.valid.score(task))
     for loser in made:
         if loser.folder is not None and loser is not winner:
             strip(loser.folder)
     if len(tries) == 1:
         return winner
-    costs = {**winner.costs, "train_seconds": _cost(made), "tries": list(_told(made, winner, task))}
+    costs = {**winner.costs, "train_seconds": _cost(made), "tries": [*_told(made, winner, task), *failed]}
     return replace(winner, entry=tries[0], costs=costs)
 
 

@@ -14,7 +14,7 @@ from joyul.compare.nouns import Answers, Draw, Entry, Outcome
 from joyul.compare.outcomes import BudgetSpent
 from joyul.compare.tries import best, tries_of
 from joyul.contracts import Prediction
-from joyul.errors import UsageError
+from joyul.errors import RunError, UsageError
 from joyul.notes import Notes
 from joyul.recipe.resolve import from_words
 from joyul.tasks.classify import Classify
@@ -49,7 +49,7 @@ def runs(draw: Draw, folder: Path, **right: int) -> Callable[[Entry], Outcome]:
     def run(entry: Entry) -> Outcome:
         hits = right["usual" if entry.rate is None else f"at_{entry.rate:g}"]
         if hits < 0:
-            raise BudgetSpent("budget_spent")
+            raise BudgetSpent("budget_spent") if hits == -1 else RunError("run_stopped", reason="no number", folder="f")
         said = tuple(Prediction("yes" if place < hits else "no") for place in range(10))
         (folder / entry.folder / "model").mkdir(parents=True)
         costs = {"train_seconds": 2.0, "trainable": 7}
@@ -71,6 +71,8 @@ def test_the_best_stands_in_the_table_at_the_price_of_all(draw: Draw, tmp_path: 
     assert found.costs["train_seconds"] == 4.0 and found.folder == tmp_path / "b/full", "no third try after four seconds"
     found = best(tries, runs(draw, tmp_path / "c", usual=6, at_1=-1, at_2=9), None, TASK)
     assert found.folder == tmp_path / "c/full", "what was tried before the comparison's time was over counts"
+    found = best(tries, runs(draw, tmp_path / "e", usual=6, at_1=-2, at_2=9), None, TASK)
+    assert found.folder == tmp_path / "e/full-at-2" and "no number" in found.costs["tries"][-1]["error"], "told, and passed over"
     with pytest.raises(BudgetSpent):
         best(tries, runs(draw, tmp_path / "d", usual=-1, at_1=1, at_2=1), None, TASK)
 
