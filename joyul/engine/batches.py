@@ -32,16 +32,21 @@ def per_epoch(count: int, batch_size: int) -> int:
     return -(-count // batch_size)
 
 
-def cut(rows: Sequence[Row], budget: int, most: int | None = None, padded: bool = True) -> list[list[Row]]:
-    """Micro-batches of at most `budget` tokens and `most` rows (one row at least), short rows first; `padded`: padding counts."""
+def cut(
+    rows: Sequence[Row], budget: int, most: int | None = None, padded: bool = True, known: int = 0
+) -> list[list[Row]]:  # fmt: skip
+    """Micro-batches of at most `budget` tokens and `most` rows (one row at least), short rows first.
+
+    `padded`: padding counts. `known`: so many tokens of every row do not.
+    """
     pieces: list[list[Row]] = []
     tokens = 0
     for row in sorted(rows, key=lambda row: row.length):
-        piece = pieces[-1] if pieces else []
-        tokens = (len(piece) + 1) * row.length if padded else tokens + row.length
+        piece, length = pieces[-1] if pieces else [], row.length - known
+        tokens = (len(piece) + 1) * length if padded else tokens + length
         if not piece or tokens > budget or len(piece) == most:
             pieces.append([row])
-            tokens = row.length
+            tokens = length
         else:
             piece.append(row)
     return pieces

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from joyul.contracts import Form, Prediction, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
 from joyul.engine.finite import require_finite
+from joyul.engine.opening import opened
 from joyul.engine.unpad import unpadded
 from joyul.notes import Notes
 
@@ -28,9 +29,8 @@ def predict(
     """
     model.eval()
     found: dict[int, Prediction] = {}
-    with torch.no_grad(), _lean(model, form, rows) as lean:
+    with torch.no_grad(), _lean(model, form, rows, most) as pieces:
         read = form.reader(model)
-        pieces = cut(rows, TOKEN_BUDGET[device().type], most, padded=not lean)
         for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
             found |= zip(map(id, piece), read(form.collate(piece)), strict=True)
     (notes or Notes()).rows("rows_without_answer", [row.id for row in rows if _numberless(found[id(row)])])
@@ -46,19 +46,31 @@ def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | Non
     """Loss over all units of `rows`, dropout off. Raises NonFiniteLoss, naming the rows."""
     model.eval()
     summed = 0.0
-    with torch.no_grad(), _lean(model, form, rows) as lean:
-        for piece in cut(rows, TOKEN_BUDGET[device().type], most, padded=not lean):
+    with torch.no_grad(), _lean(model, form, rows, most) as pieces:
+        for piece in pieces:
             losses = form.losses(model, form.collate(piece))
             require_finite(losses, piece)
             summed += losses.sum().item()
     return summed / sum(row.units for row in rows)
 
 
-def _lean(model: nn.Module, form: Form, rows: Sequence[Row]) -> AbstractContextManager[bool]:
-    """Layers without padding, where the model allows it; a linear model has no layers."""
+@contextmanager
+def _lean(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None) -> Iterator[list[list[Row]]]:
+    """Rows cut into what is computed at once; while open, what they share is read once, or else no padding is read.
+
+    A linear model has no layers, and where `engine.trunk` puts states in (`spliced`) nothing before them is read.
+    """
+    budget = TOKEN_BUDGET[device().type]
     if not any(isinstance(module, PreTrainedModel) for module in model.modules()):
-        return nullcontext(False)
-    return unpadded(model, form.collate(mixed(rows)).inputs if rows else None)
+        yield cut(rows, budget, most)
+        return
+    example = form.collate(mixed(rows)) if rows else None
+    with opened(model, () if getattr(form, "spliced", False) else rows, example) as known:
+        if known:
+            yield cut(rows, budget, most, known=known)
+            return
+        with unpadded(model, example.inputs if example else None) as lean:
+            yield cut(rows, budget, most, padded=not lean)
 
 
 @dataclass(frozen=True)

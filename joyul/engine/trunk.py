@@ -69,7 +69,7 @@ class Spliced:
     """A Form whose batches the trunk knows: what it collates is what the stored states are put in for."""
 
     def __init__(self, form: Form, trunk: Trunk) -> None:
-        self._form, self._trunk = form, trunk
+        self._form, self._trunk, self.spliced = form, trunk, True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._form, name)

@@ -65,8 +65,8 @@ class Continuation(Prompted):
             raise UsageError("label_not_last", template=self.wording.template, form=self.name)
         if listed:
             self.wording.fits(listed[0].inputs)
-        behind = 0 if self.two_halves else max(map(len, self.trie.paths))
-        return fitted(listed, self._tokens, self.setting, behind)
+        longest = max(map(len, self.trie.paths))  # also says what is wrong with the words, where an encoder does not read them
+        return fitted(listed, self._tokens, self.setting, 0 if self.two_halves else longest)
 
     def _tokens(self, inputs: Sequence[Mapping[str, Any]]) -> list[dict[str, list[int]]]:
         texts = [self.wording.before(values) for values in inputs]

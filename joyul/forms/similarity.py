@@ -85,6 +85,10 @@ class Similarity:
         distinct([(label, prompt) for label, prompts in zip(self.setting.task.labels, made, strict=True) for prompt in prompts])
         return made
 
+    def shown(self) -> list[list[str]]:
+        """The texts of each label's demonstrations, in the task's order."""
+        return [[item["text"] for item in self.demonstrations if item["label"] == label] for label in self.setting.task.labels]
+
     def encode(self, examples: Iterable[Example]) -> list[Row]:
         self.prompts()
         listed = list(examples)
@@ -114,8 +118,7 @@ class Similarity:
 
     def combined(self, embedded: Callable[[Sequence[str]], Tensor]) -> Tensor:
         """The same, given what embeds texts."""
-        made = self.prompts()
-        texts = [[item["text"] for item in self.demonstrations if item["label"] == label] for label in self.setting.task.labels]
+        made, texts = self.prompts(), self.shown()
         flat = embedded([text for group in (*made, *texts) for text in group])
         parts = torch.split(flat, [len(group) for group in (*made, *texts)])
         return torch.stack([self._both(*pair) for pair in zip(parts[: len(made)], parts[len(made) :], strict=True)])

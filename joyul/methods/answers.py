@@ -6,7 +6,9 @@ Where a Form reads its prompt with the text, what it has answered is kept: calib
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +29,8 @@ class Answers:
         self._said: dict[tuple[str, int], Prediction] = {}
         self._rows: dict[int, Tensor] = {}  # place of an example -> its embedding
         self._texts: dict[str, Tensor] = {}
+        self._labels: dict[int, tuple[Similarity, Tensor]] = {}  # by the identity of the Form, which is kept with them
+        self._last: tuple[tuple[int, ...], Tensor] | None = None  # places asked for last, and their embeddings
 
     def of(self, form: Form, places: Sequence[int]) -> list[Prediction]:
         """One Prediction for each of the examples at `places`."""
@@ -36,7 +40,7 @@ class Answers:
             found = self._predicted(form, [self.examples[place] for place in missing])
             self._said |= {(asked, place): prediction for place, prediction in zip(missing, found, strict=True)}
             return [self._said[asked, place] for place in places]
-        return self._nearest(form, lambda: self._features(form, places))
+        return readouts.predictions(self._nearest(form, lambda: self._features(form, places)), form.setting.task)
 
     def to(self, form: Form, rows: Sequence[Example]) -> list[Prediction]:
         """The same for some of the examples themselves, or for others."""
@@ -44,13 +48,33 @@ class Answers:
             return self.of(form, [self._places[id(row)] for row in rows])
         if not isinstance(form, Similarity):
             return self._predicted(form, rows)
-        return self._nearest(form, lambda: torch.stack(self._embed(form, form.encode(rows))))
+        embedded = self._embed(form, form.encode(rows))
+        return readouts.predictions(self._nearest(form, lambda: torch.stack(embedded)), form.setting.task)
 
-    def _nearest(self, form: Similarity, embedded: Callable[[], Tensor]) -> list[Prediction]:
-        self.model.eval()
+    def probabilities(self, form: Form, places: Sequence[int]) -> np.ndarray[Any, Any] | None:
+        """Of the labels, shape (rows, labels), the likeliest of which is the answer: for thousands of prompts on the same rows.
+
+        None where answers have to be asked for (`of`): from a language model, or where a threshold stands between.
+        """
+        if not isinstance(form, Similarity) or form.setting.task.why_not_plain is not None:
+            return None
+        found = self._nearest(form, lambda: self._features(form, places)).float().softmax(dim=-1).cpu().double().numpy()
+        return found if bool(np.isfinite(found).all()) else None
+
+    def prepare(self, forms: Sequence[Form]) -> None:
+        """Embed the prompts of many Forms in large batches."""
+        similar = [form for form in forms if isinstance(form, Similarity)]
+        texts = [text for form in similar for part in (*form.prompts(), *form.shown()) for text in part]
+        if texts:
+            self._embedded(similar[0], texts)
+
+    def _nearest(self, form: Similarity, embedded: Callable[[], Tensor]) -> Tensor:
+        """Logits of the labels for texts that `embedded` gives."""
         with torch.no_grad():
-            labels = form.combined(lambda texts: self._embedded(form, texts))
-            return readouts.predictions(form.logits(embedded(), labels), form.setting.task)
+            texts = embedded()
+            if id(form) not in self._labels:
+                self._labels[id(form)] = form, form.combined(lambda prompts: self._embedded(form, prompts))
+            return form.logits(texts, self._labels[id(form)][1])
 
     def _predicted(self, form: Form, examples: Sequence[Example]) -> list[Prediction]:
         rows = form.encode(examples)
@@ -58,11 +82,13 @@ class Answers:
         return predict(self.model, form, rows)
 
     def _features(self, form: Similarity, places: Sequence[int]) -> Tensor:
-        missing = [place for place in places if place not in self._rows]
-        rows = form.encode([self.examples[place] for place in missing])
-        found = self._embed(form, rows)
-        self._rows |= dict(zip(missing, found, strict=True))
-        return torch.stack([self._rows[place] for place in places])
+        asked = tuple(places)
+        if self._last is None or self._last[0] != asked:
+            missing = [place for place in places if place not in self._rows]
+            found = self._embed(form, form.encode([self.examples[place] for place in missing]))
+            self._rows |= dict(zip(missing, found, strict=True))
+            self._last = asked, torch.stack([self._rows[place] for place in places])
+        return self._last[1]
 
     def _embedded(self, form: Similarity, texts: Sequence[str]) -> Tensor:
         missing = [text for text in dict.fromkeys(texts) if text not in self._texts]
@@ -72,8 +98,10 @@ class Answers:
         return torch.stack([self._texts[text] for text in texts])
 
     def _embed(self, form: Similarity, rows: Sequence[Row]) -> list[Tensor]:
+        self.model.eval()
         self.tokens += sum(row.length for row in rows)
         found: dict[int, Tensor] = {}
-        for piece in cut(rows, TOKEN_BUDGET[device().type]):
-            found |= zip(map(id, piece), embed(self.model, form.collate(piece)), strict=True)
+        with torch.no_grad():
+            for piece in cut(rows, TOKEN_BUDGET[device().type]):
+                found |= zip(map(id, piece), embed(self.model, form.collate(piece)), strict=True)
         return [found[id(row)] for row in rows]

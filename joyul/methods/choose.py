@@ -48,11 +48,12 @@ def say_found(found: Mapping[str, Any], notes: Notes) -> None:
 
 def _new(race: Race, offered: Sequence[Form | Maker]) -> list[Trial]:
     """Trials of what has not been tried and can be asked."""
-    tried = [trial.form.spec() for trial in race.trials]
+    tried = {repr(trial.form.spec()) for trial in race.trials}
     found = []
     for item in offered:
         trial = race.made(item, race.leader()) if callable(item) else Trial(item)
-        if trial.form.spec() not in tried and all(map(askable, (trial.form, *trial.folds))):
-            tried.append(trial.form.spec())
+        spec = repr(trial.form.spec())
+        if spec not in tried and all(map(askable, (trial.form, *trial.folds))):
+            tried.add(spec)
             found.append(trial)
     return found

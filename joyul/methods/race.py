@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import bdtr
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
@@ -36,7 +38,7 @@ class Trial:
 
     form: Form
     folds: Sequence[Form] = ()
-    predictions: list[Prediction] = field(default_factory=list)
+    said: list[Any] = field(default_factory=list)  # its answer to each row
     hits: list[bool] = field(default_factory=list)
     credits: list[float] = field(default_factory=list)  # quadratic scores of the rows, from -1 to 1
     out: bool = False
@@ -68,15 +70,17 @@ class Race:
         """Each of `newcomers` as soon as it has dropped out or answered every row."""
         self.trials += newcomers
         left = list(newcomers)
+        self.answers.prepare([form for trial in newcomers for form in (trial.form, *trial.folds)])
         end = min(FIRST, len(self.order)) if self.decides else len(self.order)
         while left:
             for trial in left:
                 self._answer(trial, end)
-            gone = [trial for trial in left if trial.rows == len(self.order) or self._beaten(trial, len(left))]
+            gone = left if end == len(self.order) else self._beaten(left, end)
             for trial in gone:
                 trial.out = trial.rows < len(self.order)
                 yield trial
-            left = [trial for trial in left if trial not in gone]
+            ended = set(map(id, gone))
+            left = [trial for trial in left if id(trial) not in ended]
             end = min(2 * end, len(self.order))
 
     def _answer(self, trial: Trial, end: int) -> None:
@@ -85,24 +89,44 @@ class Race:
         parts = [(trial.form, list(todo))]
         if trial.folds:
             parts = [(form, [at for at in todo if at % FOLDS == fold]) for fold, form in enumerate(trial.folds)]
-        found = {
-            at: prediction for form, mine in parts if mine
-            for at, prediction in zip(mine, self.answers.of(form, [self.order[at] for at in mine]), strict=True)
-        }  # fmt: skip
-        for at in todo:
-            trial.predictions.append(found[at])
-            target = self.answers.examples[self.order[at]].target
-            trial.hits.append(found[at].value == target)
-            trial.credits.append(quadratic(found[at], target))
+        marks = [mark for form, mine in parts if mine for mark in zip(mine, *self._marks(form, mine), strict=True)]
+        _, said, hits, credits = zip(*sorted(marks, key=itemgetter(0)), strict=True) if marks else ((), (), (), ())
+        trial.said.extend(said)
+        trial.hits.extend(hits)
+        trial.credits.extend(credits)
 
-    def _beaten(self, trial: Trial, many: int) -> bool:
-        """Whether the leader has beaten it on common rows, at a level shared by all (Bonferroni). The first stays."""
-        rivals = [other for other in self.trials if other.rows >= trial.rows and other is not trial]
-        if not rivals or trial is self.trials[0]:
-            return False
-        worth = np.array([other.credits[: trial.rows] for other in (*rivals, trial)])
-        leader = worth[:-1].mean(axis=1).argmax()
-        return bool(ahead(worth[leader] - worth[-1], np.ones((1, trial.rows)))[0] < LEVEL / many)
+    def _marks(self, form: Form, ats: Sequence[int]) -> tuple[list[Any], list[bool], list[float]]:
+        """Of these rows of the order: the answers, whether they are right, and their quadratic scores."""
+        places = [self.order[at] for at in ats]
+        targets = [self.answers.examples[place].target for place in places]
+        found = self.answers.probabilities(form, places) if self.decides else None
+        if found is None:
+            answers = self.answers.of(form, places)
+            said = [one.value for one in answers]
+            credits = [quadratic(one, target) for one, target in zip(answers, targets, strict=True)]
+        else:
+            labels = form.setting.task.labels
+            column = {label: place for place, label in enumerate(labels)}
+            said = [labels[best] for best in found.argmax(axis=1).tolist()]
+            right = found[np.arange(len(found)), [column[str(target)] for target in targets]]
+            credits = (2 * right - (found**2).sum(axis=1)).tolist()
+        return said, [one == target for one, target in zip(said, targets, strict=True)], credits
+
+    def _beaten(self, left: Sequence[Trial], end: int) -> list[Trial]:
+        """Those of `left` that the best of all others has beaten on common rows, at a level they share (Bonferroni).
+
+        The first stays.
+        """
+        rivals = [other for other in self.trials if other.rows >= end]
+        if len(rivals) < 2:
+            return []
+        worth = np.array([other.credits[:end] for other in rivals])
+        best, second = (-worth.mean(axis=1)).argsort(kind="stable")[:2]
+        mine = {id(other): place for place, other in enumerate(rivals)}
+        places = np.array([mine[id(trial)] for trial in left])
+        gains = np.where(places == best, second, best)
+        p = _p_ahead(end, *_moments(worth[gains] - worth[places]))
+        return [trial for trial, one in zip(left, p, strict=True) if one < LEVEL / len(left) and trial is not self.trials[0]]
 
     def made(self, maker: Maker, of: Trial) -> Trial:
         """What labelled rows make of a trial: from all of them, and from those outside each fold."""
@@ -113,10 +137,12 @@ class Race:
         return Trial(maker(of.form, rows, ask), [maker(form, part, ask) for form, part in zip(before, outside, strict=True)])
 
     def score(self, trial: Trial) -> float:
-        """The task's metric on the rows it has answered."""
+        """The task's metric on the rows it has answered: where rows are right or wrong, the share of the right ones."""
+        if self.decides:
+            return sum(trial.hits) / trial.rows
         task = trial.form.setting.task
         targets = [self.answers.examples[place].target for place in self.order[: trial.rows]]
-        return task.metrics(targets, [prediction.value for prediction in trial.predictions])[task.metric]
+        return task.metrics(targets, trial.said)[task.metric]
 
     def leader(self) -> Trial:
         """The best of those that answered every row, the earliest among equals."""
@@ -173,7 +199,7 @@ class Race:
         worst = min(self.trials, key=self.score)
         found: list[dict[str, Any]] = []
         for at in range(min(best.rows, worst.rows)):
-            example, one, other = self.answers.examples[self.order[at]], best.predictions[at].value, worst.predictions[at].value
+            example, one, other = self.answers.examples[self.order[at]], best.said[at], worst.said[at]
             if one != other and len(found) < most:
                 text = example.inputs["text"]
                 found.append({"id": example.id, "text": text, "target": example.target, "best": one, "worst": other})
@@ -198,8 +224,16 @@ def chosen(worth: Numbers, drawn: Numbers) -> Numbers:
 def ahead(gains: Numbers, drawn: Numbers) -> Numbers:
     """For each sample of rows, p of the one-sided paired t-test that the mean of `gains` is above 0; 1 where it is not."""
     count = drawn.sum(axis=1)
-    mean = drawn @ gains / count
-    error = np.sqrt(np.maximum(drawn @ gains**2 / count - mean**2, 0) / np.maximum(count - 1, 1))
+    return _p_ahead(count, drawn @ gains / count, drawn @ gains**2 / count)
+
+
+def _moments(gains: Numbers) -> tuple[Numbers, Numbers]:
+    return gains.mean(axis=1), (gains**2).mean(axis=1)
+
+
+def _p_ahead(count: Numbers | int, mean: Numbers, square: Numbers) -> Numbers:
+    """The same from the number of gains, their mean and that of their squares."""
+    error = np.sqrt(np.maximum(square - mean**2, 0) / np.maximum(count - 1, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         p = student.sf(mean / error, np.maximum(count - 1, 1))
     return np.where((mean > 0) & (count > 1), np.where(error > 0, p, 0.0), 1.0)
@@ -207,8 +241,9 @@ def ahead(gains: Numbers, drawn: Numbers) -> Numbers:
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
     """p of the exact McNemar test (1947) that two are right equally often."""
-    differ = [one for one, other in zip(first, second, strict=True) if one != other]
-    return float(binomtest(sum(differ), len(differ), 0.5).pvalue) if differ else 1.0
+    one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    more, less = int((one & ~other).sum()), int((other & ~one).sum())
+    return min(1.0, 2 * float(bdtr(min(more, less), more + less, 0.5)))
 
 
 def quadratic(prediction: Prediction, target: Any) -> float:

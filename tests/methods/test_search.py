@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,12 @@ class Saying:
 
     def __init__(self, rows: int) -> None:
         self.examples, self.tokens, self.asked = [Example(f"r:{n}", {"text": str(n)}, "good") for n in range(rows)], 0, 0
+
+    def probabilities(self, form: Told, places: Sequence[int]) -> None:
+        return None
+
+    def prepare(self, forms: Sequence[Told]) -> None:
+        return None
 
     def of(self, form: Told, places: Sequence[int]) -> list[Prediction]:
         self.asked += len(places)
@@ -116,6 +123,27 @@ def test_kept_features_answer_like_the_plain_computation(base: str) -> None:
     answers.of(form.with_template("{label}"), range(8))
     found, plain = answers.of(form, range(3, 12)), predict(model, form, form.encode(examples[3:12]))
     assert [one.scores["good"] for one in found if one.scores] == pytest.approx([one.scores["good"] for one in plain if one.scores], abs=1e-5)
+
+
+def test_thousands_of_prompts_are_raced_like_each_by_itself(base: str) -> None:
+    """Marks from one matrix product against Predictions one row at a time, and the race that drops by them."""
+    files = open_base(base)
+    task = Classify(LABELS)
+    setting = Setting(task, files.tokenizer, files.architecture, 32)
+    examples = [Example(str(n), {"text": text}, LABELS[n % 2]) for n, text in enumerate(tiny.TEXTS)]
+    model = load_model(files, "AutoModel", LABELS).eval()
+    race = Race(Answers(model, examples), 0)
+    shown = ({"text": "a dull plot", "label": "bad"},)
+    forms = [Similarity(setting, (template,), demonstrations=shown) for template in ("a {label} film", "{label}", "the {label} plot")]
+    list(race.run([Trial(form) for form in forms]))
+    for trial in race.trials:
+        answers = predict(model, trial.form, trial.form.encode([examples[place] for place in race.order[: trial.rows]]))
+        targets = [examples[place].target for place in race.order[: trial.rows]]
+        assert trial.said == [one.value for one in answers]
+        assert trial.credits == pytest.approx([quadratic(one, target) for one, target in zip(answers, targets, strict=True)], abs=1e-5)
+        assert race.score(trial) == task.metrics(targets, trial.said)["accuracy"]
+    held = Similarity(replace(setting, task=replace(task, abstain=0.9)))
+    assert race.answers.probabilities(held, range(4)) is None, "an answer may be withheld"
 
 
 def test_makers_are_scored_on_rows_they_have_not_seen(base: str) -> None:

@@ -95,3 +95,23 @@ def test_a_prompt_that_cannot_be_used_is_refused(
     with pytest.raises(JoyulError, match=re.escape(told)):
         joyul.train(data=reviews, base=base, method="prompt", prompt=str(file), out=str(tmp_path / "run"), **given)
     assert not (tmp_path / "run").exists()
+
+
+CANNOT_BE_ASKED: list[tuple[dict[str, object], str]] = [
+    ({"label_words": ["no=zzz", "yes=good"]}, "the word 'zzz' of the label 'no' is not in the vocabulary"),
+    ({"label_words": ["no=fine|good", "yes=good"]}, "the labels 'no' and 'yes' have the same word"),
+    ({"label_words": WORDS, "template": "it is {label}"}, "has no slot {text}"),
+    ({"label_words": WORDS, "template": ["{text} it is {label}", "{text} it is"]}, "has no slot {label}"),
+    ({"label_words": WORDS, "instruction": "film " * 80}, "no room is left for the text"),
+]
+
+
+@pytest.mark.parametrize(("architecture", "auto_class"), [
+    ("bert", "AutoModelForMaskedLM"), ("gpt2", "AutoModelForCausalLM"), ("t5", "AutoModelForSeq2SeqLM"),
+])  # fmt: skip
+def test_what_cannot_be_asked_is_told_before_any_work(architecture: str, auto_class: str, reviews: str, tmp_path: Path) -> None:
+    base = tiny.save(tmp_path / "base", architecture, auto_class)
+    for given, told in CANNOT_BE_ASKED:
+        with pytest.raises(UsageError, match=re.escape(told)):
+            joyul.train(data=reviews, base=base, method="prompt", out=str(tmp_path / "run"), **given)
+        assert not (tmp_path / "run").exists(), told

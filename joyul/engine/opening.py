@@ -1,0 +1,129 @@
+"""What opens every row is read once: an instruction and demonstrations before the text, where a model reads from left to right.
+
+Keys and values of the opening are computed for one row and stand before those of every other. Whether a model is that simple is
+not guessed from its name but tried on a few rows, as in `engine.unpad`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import Cache, DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
+
+from joyul.contracts import Batch, Row
+from joyul.engine.device import device
+
+WORTH = 16  # tokens; a shorter opening is read with every row
+TOLERANCE = 1e-4  # of the largest state: fp32 sums in another order
+FITS: WeakKeyDictionary[nn.Module, dict[str, bool]] = WeakKeyDictionary()  # of each model, by how its attention is computed
+
+
+def shared(rows: Sequence[Row]) -> list[int]:
+    """The tokens that all rows begin with, short of the whole of any row; empty for a single row."""
+    ids = [list(row.tokens.get("input_ids", ())) for row in rows]
+    if len(ids) < 2:
+        return []
+    first, last, most = min(ids), max(ids), min(map(len, ids)) - 1  # what the extremes share, all share
+    count = next((at for at in range(max(0, most)) if first[at] != last[at]), max(0, most))
+    return first[:count]
+
+
+@contextmanager
+def opened(model: nn.Module, rows: Sequence[Row], example: Batch | None) -> Iterator[int]:
+    """While open, passes of `model` over `rows` read what they share once. Yields how many tokens that are (0: nothing is done).
+
+    Without gradients only. `example` is a padded batch of some of the rows to try it on. States at the opening are zeros: they
+    are not computed, so nobody may read them.
+    """
+    tokens = shared(rows)
+    owner = _reader(model)
+    if owner is None or example is None or len(tokens) < WORTH or not _fits(owner, tokens, example):
+        yield 0
+        return
+    with _patched(owner, tokens):
+        yield len(tokens)
+
+
+def _reader(model: nn.Module) -> PreTrainedModel | None:
+    """The transformers model without its head, where nothing is wrapped around it and it may read from left to right."""
+    if not isinstance(model, PreTrainedModel) or model.config.is_encoder_decoder:
+        return None
+    owner = model.base_model
+    return owner if "past_key_values" in inspect.signature(owner.forward).parameters else None  # type: ignore[return-value]
+
+
+def _fits(owner: PreTrainedModel, tokens: Sequence[int], example: Batch) -> bool:
+    """Whether the model gives the same states behind the opening: tried once for each way of attention."""
+    tried, kind = FITS.setdefault(owner, {}), str(owner.config._attn_implementation)
+    if kind not in tried:
+        tried[kind] = _same(owner, tokens, example)
+    return tried[kind]
+
+
+def _same(owner: PreTrainedModel, tokens: Sequence[int], example: Batch) -> bool:
+    read = example.inputs["attention_mask"][:, len(tokens) :, None]
+    try:
+        plain = owner(**example.inputs).last_hidden_state[:, len(tokens) :] * read
+        with _patched(owner, tokens):
+            found = owner(**example.inputs).last_hidden_state[:, len(tokens) :] * read
+    except (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+        return False
+    return plain.shape == found.shape and float((plain - found).abs().max()) <= TOLERANCE * float(plain.abs().max())
+
+
+@contextmanager
+def _patched(owner: PreTrainedModel, tokens: Sequence[int]) -> Iterator[None]:
+    ids = torch.tensor([list(tokens)], device=device())
+    before = owner.forward
+    parameters = inspect.signature(before)
+    kept = DynamicCache()  # whole, also where a layer would keep a window of it: the mask says what is seen
+    before(input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=kept, use_cache=True)
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        given = parameters.bind(*args, **kwargs).arguments
+        given |= given.pop("kwargs", {})
+        read: Tensor | None = given.get("input_ids")
+        if read is None or not _opens(read, ids) or given.get("past_key_values") is not None:
+            return before(*args, **kwargs)
+        output = before(**{**given, "input_ids": read[:, ids.shape[1] :], "past_key_values": _known(kept)})
+        output.last_hidden_state = functional.pad(output.last_hidden_state, (0, 0, ids.shape[1], 0))
+        return output
+
+    own = vars(owner).get("forward")
+    owner.forward = forward
+    try:
+        yield
+    finally:
+        del owner.forward
+        if own is not None:
+            owner.forward = own
+
+
+def _opens(read: Tensor, ids: Tensor) -> bool:
+    count = ids.shape[1]
+    return read.shape[1] > count and bool((read[:, :count] == ids).all())
+
+
+class _Known(DynamicLayer):  # type: ignore[no-untyped-call]
+    """Keys and values of shape (1, heads, opening, size) before those of any number of rows, of which nothing is kept."""
+
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.lazy_initialization(keys, values)
+        self.keys, self.values = self.known = keys, values
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        keys, values = (part.expand(len(key_states), -1, -1, -1) for part in self.known)
+        return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
+
+
+def _known(kept: Any) -> Cache:
+    return Cache(layers=[_Known(layer.keys, layer.values) for layer in kept.layers])

@@ -1,0 +1,75 @@
+"""An opening that is read once gives the answers of every row read by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from joyul.bases.load import load_model, open_base
+from joyul.contracts import Example, Form, Row, Setting
+from joyul.engine import opening
+from joyul.engine.batches import cut
+from joyul.engine.evaluate import mean_loss, predict
+from joyul.forms.continuation import Continuation
+from joyul.forms.default import Default
+from joyul.forms.wording import Wording
+from joyul.tasks.classify import Classify
+from tests import tiny
+
+LABELS = ("bad", "good")
+WORDS = {"bad": ("bad", "not good"), "good": ("good", "not bad at all")}  # several tokens: several passes behind each prompt
+SAID = "is the film good or is the film bad and is the story well told or is the plot dull"
+CASES = [
+    ("gpt2", {}), ("llama", {}), ("qwen3", {}), ("opt", {}), ("gemma", {}),
+    ("mistral", {"sliding_window": 8}),  # shorter than the opening: its last tokens alone are seen
+]  # fmt: skip
+
+
+def by_itself(model: torch.nn.Module, form: Form, rows: list[Row]) -> torch.Tensor:
+    """Probabilities row by row, nothing before it: a single row shares nothing."""
+    return torch.tensor([list((predict(model, form, [row])[0].scores or {}).values()) for row in rows])
+
+
+@pytest.mark.parametrize(("architecture", "changes"), CASES, ids=[name for name, _ in CASES])
+def test_shared_openings_equal_rows_by_themselves(architecture: str, changes: dict[str, int], tmp_path: Path) -> None:
+    files = open_base(tiny.save(tmp_path / "base", architecture, "AutoModelForCausalLM", initializer_range=0.3, **changes))
+    setting = Setting(Classify(LABELS), files.tokenizer, files.architecture, 64)
+    form = Continuation(setting, Wording("{text} it is {label}", WORDS, SAID))
+    model = load_model(files, form.auto_class, LABELS).eval()
+    rows = form.encode([Example(str(n), {"text": text}, "good") for n, text in enumerate(tiny.TEXTS)])
+    found = torch.tensor([list((answer.scores or {}).values()) for answer in predict(model, form, rows)])
+    assert list(opening.FITS[model.base_model].values()) == [True], "it was not shared: the test could not fail"
+    expected = by_itself(model, form, rows)
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert mean_loss(model, form, rows) == pytest.approx(float(-expected[:, 1].log().mean()), abs=1e-5)
+    assert "forward" not in vars(model.base_model), "put back"
+
+
+def test_heads_of_decoders_share_a_template_too(tmp_path: Path) -> None:
+    files = open_base(tiny.save(tmp_path / "base", "llama", initializer_range=0.3))
+    form = Default(Setting(Classify(LABELS), files.tokenizer, files.architecture, 64), SAID + " {text}")
+    model = load_model(files, form.auto_class, LABELS).eval()
+    rows = form.encode([Example(str(n), {"text": text}) for n, text in enumerate(tiny.TEXTS)])
+    found = torch.tensor([list((answer.scores or {}).values()) for answer in predict(model, form, rows)])
+    assert opening.FITS[model.base_model]
+    assert torch.allclose(found, by_itself(model, form, rows), atol=1e-5)
+
+
+def test_a_model_that_reads_both_ways_shares_nothing(base: str) -> None:
+    files = open_base(base)
+    form = Default(Setting(Classify(LABELS), files.tokenizer, files.architecture, 64), SAID + " {text}")
+    model = load_model(files, form.auto_class, LABELS).eval()
+    rows = form.encode([Example(str(n), {"text": text}) for n, text in enumerate(tiny.TEXTS)])
+    with torch.no_grad(), opening.opened(model, rows, form.collate(rows[:4])) as known:
+        assert known == 0
+
+
+def test_what_rows_share() -> None:
+    rows = [Row(str(n), {"input_ids": ids}) for n, ids in enumerate([[1, 2, 3, 4], [1, 2, 3], [1, 2, 3, 5, 6]])]
+    assert opening.shared(rows) == [1, 2], "something of every row is left to read"
+    assert opening.shared(rows[:1]) == opening.shared([]) == []
+    assert opening.shared([*rows, Row("x", {"input_ids": [2, 2, 3]})]) == []
+    assert [len(piece) for piece in cut(rows, 4)] == [1, 1, 1]
+    assert [len(piece) for piece in cut(rows, 4, known=2)] == [2, 1], "what is known costs nothing"
