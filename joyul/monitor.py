@@ -21,7 +21,7 @@ from joyul.errors import UsageError
 from joyul.notes import Notes
 
 PROJECT = "joyul"
-UNSENT = ("step", "stage", "method", "kind", "candidate", "adjusted")  # where a number belongs, not a number
+UNSENT = ("step", "stage", "method", "kind", "candidate", "adjusted", "standard_error")  # where a number belongs, not a number
 
 
 def require(names: Sequence[str]) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from joyul.contracts.example import Batch, Example, Row
 from joyul.contracts.form import Architecture, Form, Setting
 from joyul.contracts.method import Method, ParameterGroup
-from joyul.contracts.step import Step
+from joyul.contracts.step import STANDARD_ERROR, Step
 from joyul.contracts.task import Prediction, Score, TargetType, Task
 
 __all__ = [
-    "Architecture", "Batch", "Example", "Form", "Method", "ParameterGroup", "Prediction", "Row", "Score", "Setting", "Step",
-    "TargetType", "Task",
+    "STANDARD_ERROR", "Architecture", "Batch", "Example", "Form", "Method", "ParameterGroup", "Prediction", "Row", "Score",
+    "Setting", "Step", "TargetType", "Task",
 ]  # fmt: skip

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+STANDARD_ERROR = "standard_error"  # the key under which an evaluation tells what becomes this field of its Step
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -33,4 +35,5 @@ class Step:
     learning_rate: float | None = None
     gradient_norm: float | None = None  # before clipping
     valid: Mapping[str, float] | None = None  # scores and loss, where this Step ended with an evaluation
+    standard_error: float | None = None  # with `valid`: of the score that choices are made by, downwards
     adjusted: Mapping[str, Any] | None = None  # settings changed from outside, from this Step on

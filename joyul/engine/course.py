@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from joyul.contracts import ParameterGroup, Step
+from joyul.contracts import STANDARD_ERROR, ParameterGroup, Step
 
 WEIGHT, BUFFER, MOMENT = "weight/", "buffer/", "moment/"
 
@@ -43,7 +43,8 @@ class Course:
     def evaluated(self, evaluate: Callable[[], Mapping[str, float]]) -> Step:
         """The pending Step with its scores."""
         assert self.pending is not None
-        step = replace(self.pending, valid=dict(evaluate()))
+        found = dict(evaluate())
+        step = replace(self.pending, standard_error=found.pop(STANDARD_ERROR, None), valid=found)
         self.pending = None
         return step
 

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Literal
 
 from joyul.contracts import Step
+from joyul.engine.best import kept
 from joyul.messages import words
 
 RISE = 1.10  # validation loss this many times its lowest counts as rising
@@ -40,7 +41,7 @@ def diagnose(steps: Sequence[Step], metric: str, baseline: float | None) -> Diag
 def _judge(last: Sequence[Step], checked: Sequence[Step], metric: str, baseline: float | None) -> Diagnosis:
     losses = [step.valid["loss"] for step in checked if step.valid is not None]
     scores = [step.valid[metric] for step in checked if step.valid is not None]
-    best = max(range(len(scores)), key=lambda index: (scores[index], -losses[index]))  # as `Best` chooses
+    best = checked.index(kept(checked, metric))
     lowest = losses.index(min(losses))
     floor = None if baseline is None else max(baseline, 0)  # an R2 below 0 is worse than any constant
     if floor is not None and max(scores) - floor <= LEARNED * (1 - floor):
@@ -51,8 +52,8 @@ def _judge(last: Sequence[Step], checked: Sequence[Step], metric: str, baseline:
         return Diagnosis("overfitting", words("diagnosis_overfitting", epoch=risen, best=_epoch(checked[best])))
     if best == len(scores) - 1 and len(scores) > 1 and losses[-1] < STILL_FALLING * losses[-2]:
         return Diagnosis("still_improving", words("diagnosis_still_improving", epochs=_epoch(checked[-1])))
-    kept = {"best": _epoch(checked[best]), "metric": metric, "score": f"{scores[best]:.3f}"}
-    return Diagnosis("fine", words("diagnosis_fine" if len(checked) > 1 else "diagnosis_once", **kept))
+    named = {"best": _epoch(checked[best]), "metric": metric, "score": f"{scores[best]:.3f}"}
+    return Diagnosis("fine", words("diagnosis_fine" if len(checked) > 1 else "diagnosis_once", **named))
 
 
 def _epoch(step: Step) -> str:

@@ -11,13 +11,15 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from joyul.contracts import Form, Prediction, Row
+from joyul.contracts import STANDARD_ERROR, Form, Prediction, Row, Task
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
 from joyul.engine.finite import require_finite
 from joyul.engine.opening import opened
 from joyul.engine.unpad import unpadded
 from joyul.notes import Notes
+
+NORMAL_95 = 1.96  # standard errors that a 95 % interval reaches to a side
 
 
 def predict(
@@ -81,6 +83,14 @@ class Evaluation:
     predictions: list[Prediction]
     metrics: dict[str, float]
 
+    def standard_error(self, task: Task) -> float:
+        """Of the score that choices are made by, downwards: how far its 95 % interval reaches below it, over 1.96.
+
+        Wilson's interval of a share is wide on this side even where every row is right.
+        """
+        low = task.intervals(self.targets, [prediction.value for prediction in self.predictions])[task.metric][0]
+        return max(0.0, self.metrics[task.metric] - low) / NORMAL_95
+
 
 def evaluate(
     model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None
@@ -93,10 +103,11 @@ def evaluate(
 
 
 def validator(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> Callable[[], dict[str, float]]:
-    """What the loop calls at the end of an epoch: the task's scores and the loss."""
+    """What the loop calls at the end of an epoch: the task's scores, the loss, and the chosen score's `STANDARD_ERROR`."""
 
     def validate() -> dict[str, float]:
-        return {**evaluate(model, form, rows, most=most).metrics, "loss": mean_loss(model, form, rows, most)}
+        found = evaluate(model, form, rows, most=most)
+        error = found.standard_error(form.setting.task)
+        return {**found.metrics, "loss": mean_loss(model, form, rows, most), STANDARD_ERROR: error}
 
     return validate
-

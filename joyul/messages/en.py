@@ -394,8 +394,8 @@ ENGLISH = {
     ),
     "diagnosis_overfitting": (
         "Overfitting since epoch {epoch}: the validation loss rises while the training loss falls. The "
-        "state of epoch {best} was kept. Fewer epochs, weight_decay, dropout, label_smoothing or more "
-        "rows may help."
+        "state of epoch {best} was kept, the latest whose score the validation rows cannot tell from the highest. Fewer epochs, "
+        "weight_decay, dropout, label_smoothing or more rows may help."
     ),
     "diagnosis_still_improving": "Still improving when it ended: more epochs (here {epochs}) may score higher.",
     "diagnosis_fine": "No sign of overfitting: the state of epoch {best} was kept ({metric} {score} on the validation rows).",

@@ -331,8 +331,8 @@ KOREAN = {
         "더 많은 epochs(지금 {epochs}), 또는 다른 모델을 써 보세요."
     ),
     "diagnosis_overfitting": (
-        "{epoch}번째 에폭부터 과적합: 학습 손실은 줄지만 검증 손실은 늘어납니다. {best}번째 에폭의 상태를 남겼습니다. epochs를 줄이거나 weight_decay, "
-        "dropout, label_smoothing, 더 많은 데이터가 도움이 됩니다."
+        "{epoch}번째 에폭부터 과적합: 학습 손실은 줄지만 검증 손실은 늘어납니다. 검증 행으로는 최고 점수와 구별되지 않는 것 가운데 가장 나중인 "
+        "{best}번째 에폭의 상태를 남겼습니다. epochs를 줄이거나 weight_decay, dropout, label_smoothing, 더 많은 데이터가 도움이 됩니다."
     ),
     "diagnosis_still_improving": "끝날 때까지 나아지고 있었습니다. epochs(지금 {epochs})를 늘리면 더 좋아질 수 있습니다.",
     "diagnosis_fine": "과적합의 기미는 없습니다. {best}번째 에폭의 상태를 남겼습니다 (검증 {metric} {score}).",
