@@ -1,7 +1,7 @@
 """Which epoch of a training to keep, when few validation rows choose: rules compared on the same trainings.
 
     python benchmarks/epochs.py trec                    # 30 labels a class, five draws of `full`, base `starter`
-    python benchmarks/epochs.py sst2 --method lora      # 100 labels a class
+    python benchmarks/epochs.py sst2 --patience 99      # 100 labels a class, each training to its planned end
 
 After each epoch the validation rows and the first 500 test rows are scored. A rule sees validation alone; the table shows the
 test accuracy of the epoch it keeps: `highest` score (the lower loss among equals), lowest `loss`, `last`, `latest` within one
@@ -46,9 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("set", choices=sorted(SETS))
     parser.add_argument("--method", default="full")
+    parser.add_argument("--patience", type=int)
     parser.add_argument("--data", type=Path, default=Path(__file__).parent.parent.parent / "shared" / "data")
     options = parser.parse_args()
-    settings: dict[str, Any] = {**SETS[options.set], "draws": DRAWS, "methods": options.method}
+    settings: dict[str, Any] = {**SETS[options.set], "draws": DRAWS, "methods": options.method, "patience": options.patience}
+    settings = {name: value for name, value in settings.items() if value is not None}
     settings |= {"data": options.data / options.set / "train.csv", "test": options.data / settings["test"]}
     found: dict[str, list[float]] = {}
     for draw in range(DRAWS):

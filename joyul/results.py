@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from joyul import artifact
+from joyul.answering import answers
 from joyul.bases.anatomy import parameter_count
-from joyul.bases.facts import report_cut
 from joyul.bases.hosted import Hosted
 from joyul.contracts import Example, Method, Prediction, Step, Task
 from joyul.engine import checkpoint, device
@@ -58,7 +57,9 @@ def write(folder: Path, run: Finished, notes: Notes) -> tuple[dict[str, Any], di
     """Evaluate, save everything; what metrics.json holds, and the evaluations by split."""
     _decide(run, notes)
     artifact.save_weights(folder, run.tuned)
-    evaluations, row_seconds = _evaluations(run, notes)
+    labelled = run.gathered is not None and run.gathered.labelled
+    tested = run.gathered.splits.test or () if run.gathered else ()
+    evaluations, row_seconds = answers(run.tuned, run.data, tested, _most(run), notes) if labelled else ({}, None)
     metrics = _metrics(folder, run, evaluations, row_seconds, notes)
     test = evaluations.get("test")
     examples: Sequence[Example] = (run.gathered.splits.test or ()) if run.gathered and test else ()
@@ -94,22 +95,6 @@ def _planned(run: Finished) -> dict[int, list[tuple[int, float]]]:
         if first is not None and isinstance(rate, float):
             found[number] = [(first + done - 1, value) for done, value in plan_of(stage.values, rate, len(run.data.train))]
     return found
-
-
-def _evaluations(run: Finished, notes: Notes) -> tuple[dict[str, Evaluation], float | None]:
-    """Validation, then the test rows: read here, once. And the seconds a row took, tokenising included."""
-    if run.gathered is None or not run.gathered.labelled:
-        return {}, None
-    most = _most(run)
-    found, rows_seen, started = {}, 0, time.perf_counter()
-    for name, examples in (("valid", run.data.valid), ("test", run.gathered.splits.test)):
-        if examples:
-            rows = encode(run.tuned.form, examples, notes)
-            if name == "test":  # read here for the first time
-                report_cut(rows, run.tuned.form.setting.max_length, notes)
-            found[name] = evaluate(run.tuned.model, run.tuned.form, rows, notes, most)
-            rows_seen += len(rows)
-    return found, (time.perf_counter() - started) / rows_seen if rows_seen else None
 
 
 def _most(run: Finished) -> int | None:

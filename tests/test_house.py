@@ -37,6 +37,7 @@ HOUSE = (
     "artifact",   # one folder per result
     "report",     # the page and the model card
     "record",     # how a Step is written down
+    "answering",  # a finished model on validation and test rows
     "results",    # scores, costs and files of a finished run
     "learn",      # the task that rows and settings define
     "monitor",    # trackers that read Steps

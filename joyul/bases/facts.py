@@ -12,7 +12,7 @@ from joyul.notes import Notes
 WARN_UNKNOWN, REFUSE_UNKNOWN = 0.05, 0.50
 BYTES = 4  # fp32
 SHAPE_BYTES, SHAPES_KEPT = 3 << 20, 85  # oneDNN compiles its products for every shape of input, and keeps them (LOG.md)
-EFFICIENCY = 0.5  # share of the matrix-product rate that a whole step reaches: attention, norms, padding (LOG.md)
+EFFICIENCY = 0.35  # share of the matrix-product rate that a whole step reaches: attention, norms, padding (LOG.md)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from joyul.compare.result import Comparison, save
 from joyul.compare.tries import best, tries_of
 from joyul.contracts import Step, Task
 from joyul.data.gather import Gathered
+from joyul.engine.store import Stores
 from joyul.errors import DoesNotFit, JoyulError, UsageError
 from joyul.files import check_free, next_free
 from joyul.learn import learn_task
@@ -153,9 +154,9 @@ def _setup(
 def _work(setup: Setup, seeds: int) -> Done:
     """Every entry on every draw, the draws of the largest size first. A draw that the budget cuts off counts for nobody."""
     done, dropped = Done(setup.draws), set[Entry]()
-    shared = plan.shared([entry.method for entry in setup.entries if not entry.baseline])
+    shared, tested = plan.shared([entry.method for entry in setup.entries if not entry.baseline]), Stores(setup.folder)
     for draw in setup.draws:
-        data = Data(draw.gathered.splits.train, draw.gathered.splits.valid or (), ends=Ends(shared, setup.folder))
+        data = Data(draw.gathered.splits.train, draw.gathered.splits.valid or (), tested=tested, ends=Ends(shared, setup.folder))
         made, late = _on_draw(setup, draw, data, seeds, done, dropped)
         if late and draw is not setup.draws[0]:
             setup.notes.warn("draw_cut_off", draw=draw.name, methods=", ".join(entry.name for entry in late))

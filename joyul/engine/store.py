@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+Read = Literal["all", "first", "last"]  # which tokens of a row are kept
 
 
 class Store:
@@ -44,3 +48,17 @@ class Store:
         for start, size in places:
             filled += os.preadv(self._file.fileno(), [memoryview(buffer)[filled : filled + size]], start)
         return torch.frombuffer(buffer, dtype=self._dtype).view(-1, self._width)
+
+
+@dataclass
+class Stores:
+    """The stores of a run, or of all runs of a comparison, by what is frozen and how it was computed."""
+
+    folder: Path | None = None
+    kept: dict[tuple[str, int, str, Read], Store] = field(default_factory=dict)
+
+    def of(self, key: tuple[str, int, str, Read]) -> Store:
+        """The store of (digest of what is frozen, layers, precision, tokens kept), made where there is none."""
+        if key not in self.kept:
+            self.kept[key] = Store(self.folder)
+        return self.kept[key]

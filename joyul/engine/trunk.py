@@ -14,9 +14,9 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
 from joyul.engine.layout import Current
 from joyul.engine.placement import placement
-from joyul.engine.store import Store
+from joyul.engine.store import Read, Store, Stores
 from joyul.engine.unpad import outputs, owner_of, unpadded
 from joyul.errors import BaseModelError
 from joyul.notes import Notes
@@ -35,22 +35,7 @@ from joyul.notes import Notes
 TOLERANCE = 1e-5  # of the largest output, fp32
 DISK_SHARE = 0.5  # of what is free
 
-Read = Literal["all", "first", "last"]
 TOKENS: dict[Read, slice] = {"all": slice(None), "first": slice(1), "last": slice(-1, None)}
-
-
-@dataclass
-class Stores:
-    """The stores of a run, or of all runs of a comparison, by what is frozen and how it was computed."""
-
-    folder: Path | None = None
-    kept: dict[tuple[str, int, str, Read], Store] = field(default_factory=dict)
-
-    def of(self, key: tuple[str, int, str, Read]) -> Store:
-        """The store of (digest of what is frozen, layers, precision, tokens kept), made where there is none."""
-        if key not in self.kept:
-            self.kept[key] = Store(self.folder)
-        return self.kept[key]
 
 
 class _Pass(threading.local):
@@ -207,7 +192,7 @@ def frozen_trunk(
     """
     height = frozen_layers(model, groups)
     trunk = Trunk(model, height) if height else None
-    read = _read(model, form, trunk, mixed(train)) if trunk else None
+    read = _read(model, form, trunk, mixed(train or valid)) if trunk else None
     if trunk is None or read is None or not _captured(trunk, form, train, valid, precision, read, stores, notes):
         yield form, train, valid
         return
@@ -229,7 +214,7 @@ def frozen_layers(model: nn.Module, groups: Sequence[ParameterGroup]) -> int:
         return 0
     if base.config.is_encoder_decoder or not moving <= {id(parameter) for parameter in base.parameters()}:
         return 0
-    lowest = min(known[name] for name, parameter in base.named_parameters() if id(parameter) in moving)
+    lowest = min((known[name] for name, parameter in base.named_parameters() if id(parameter) in moving), default=count + 1)
     return min(max(0, lowest - 1), count)
 
 
@@ -277,7 +262,7 @@ def _captured(
         return False
     frozen = _digest(trunk, form)
     try:
-        with unpadded(trunk.base, form.collate(mixed(train)).inputs):
+        with unpadded(trunk.base, form.collate(mixed(train or valid)).inputs):
             for rows, kind in ((train, precision), (valid, "fp32")):
                 trunk.capture(form, rows, stores.of((frozen, trunk.height, kind, read)), kind, read, notes)
     except OSError as error:

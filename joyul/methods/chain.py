@@ -23,7 +23,8 @@ from joyul.engine.evaluate import validator
 from joyul.engine.loop import Plan, train
 from joyul.engine.recompute import recomputing
 from joyul.engine.saver import Saver
-from joyul.engine.trunk import Stores, frozen_trunk
+from joyul.engine.store import Stores
+from joyul.engine.trunk import frozen_trunk
 from joyul.engine.vocabulary import compact_vocabulary
 from joyul.errors import DoesNotFit
 from joyul.messages import words
@@ -67,11 +68,16 @@ class Tuned:
 
 @dataclass
 class Data:
-    """The labelled rows a stage may see, and their tokens: computed once for each Form."""
+    """The labelled rows a stage may see, and their tokens: computed once for each Form.
+
+    `tested`: where states of test rows are kept, when several runs answer the same ones. They have a place of their own, so that
+    a comparison that goes on computes them in the same pieces as one that was not interrupted.
+    """
 
     train: Sequence[Example] = ()
     valid: Sequence[Example] = ()
     stores: Stores = field(default_factory=Stores, repr=False)
+    tested: Stores | None = field(default=None, repr=False)
     ends: Ends = field(default_factory=Ends, repr=False)
     _tokens: dict[str, list[Row]] = field(default_factory=dict, repr=False)
 

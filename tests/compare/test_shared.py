@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 import joyul
+from joyul.compare import protocol
 from joyul.compare.plan import shared
 from joyul.engine import loop
+from joyul.engine.trunk import Trunk
 from tests import forks
 from tests.conftest import write_csv
 
@@ -66,3 +69,36 @@ def test_a_row_that_is_cut_elsewhere_is_another_row(
     done = counting(monkeypatch)
     joyul.compare(long, base=base, methods=["full", "full+soft_prompt"], out=str(tmp_path / "c"), **GIVEN)
     assert done["full"] == 2 * done["soft_prompt"]
+
+
+def test_test_rows_pass_the_frozen_layers_once_for_all_methods_and_draws(
+    base: str, reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers are those of each run by itself; what a row costs is timed on the way everybody else goes."""
+    given = {**GIVEN, "base": base, "methods": ["full", "head", "layers"], "draws": 2, "shots": 8}
+    computed: list[tuple[int, int, int]] = []
+    really = Trunk.capture
+
+    def counted(trunk: Trunk, form: Any, rows: Any, store: Any, *others: Any) -> None:
+        computed.append((trunk.height, len(rows), sum(row.id not in store for row in rows)))
+        really(trunk, form, rows, store, *others)
+
+    monkeypatch.setattr(Trunk, "capture", counted)
+    shared = joyul.compare(reviews, out=str(tmp_path / "shared"), **given)
+    tested = len(read_lines(next((tmp_path / "shared").rglob("predictions.jsonl"))))
+    captured = Counter(height for height, rows, missing in computed if rows == tested and missing)
+    assert sorted(captured.values()) == [1, 1], "once below the head, once below the layers that move"
+    monkeypatch.setattr(protocol, "Stores", lambda folder: None)
+    joyul.compare(reviews, out=str(tmp_path / "alone"), **given)
+    folders = sorted(path.parent.relative_to(tmp_path / "shared") for path in (tmp_path / "shared").rglob("predictions.jsonl"))
+    assert len(folders) >= 2 * 4, "three methods and the frozen base on two draws"
+    for folder in folders:
+        mine, plain = (read_lines(tmp_path / name / folder / "predictions.jsonl") for name in ("shared", "alone"))
+        assert [line["prediction"] for line in mine] == [line["prediction"] for line in plain], folder
+        for one, other in zip(mine, plain, strict=True):
+            assert one["scores"] == pytest.approx(other["scores"], abs=1e-5), folder
+    assert all(row["row_seconds"] > 0 for row in shared.record["methods"])
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -17,7 +17,8 @@ from joyul.contracts import Example, ParameterGroup, Row, Setting
 from joyul.engine import attention, layout, unpad
 from joyul.engine.accumulate import Pieces, accumulate
 from joyul.engine.freeze import move_only
-from joyul.engine.trunk import Stores, frozen_layers, frozen_trunk
+from joyul.engine.store import Stores
+from joyul.engine.trunk import frozen_layers, frozen_trunk
 from joyul.engine.unpad import unpadded
 from joyul.engine.vocabulary import CompactEmbedding, compact_vocabulary
 from joyul.forms.default import Default
