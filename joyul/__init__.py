@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from joyul.shortage import spare_addresses
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -29,6 +31,8 @@ _HOMES = {
     "JoyulError": "joyul.errors",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the keys are strings
+
+spare_addresses()  # before anything imports Arrow
 
 
 def __getattr__(name: str) -> Any:

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from joyul.errors import JoyulError, UsageError
 from joyul.messages import use_language, words
 from joyul.recipe.grammar import Call, Given, parse
+from joyul.shortage import out_of_memory, require_addresses
 from joyul.signals import Interrupted, listening
 
 VERBS = ("train", "compare", "lr", "predict", "eval", "export", "adjust", "init", "methods", "env", "watch")
+COMPUTING = ("train", "compare", "lr", "predict", "eval", "export")
 INTERRUPTED = 130
 
 
@@ -29,16 +31,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         print(words("interrupted"), file=sys.stderr)
         return error.exit_code if isinstance(error, Interrupted) else INTERRUPTED
-    except MemoryError:
-        print(words("error", text=words("memory_full")), file=sys.stderr)
-        return 1
     except BrokenPipeError:  # the reader of a pipe went away
         sys.stderr.close()
         return 0
-    except OSError as error:  # a full disk, a file taken away: whatever nobody worded better
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(words("error", text=words("system_refused", reason=reason)), file=sys.stderr)
+    except Exception as error:
+        text = _refused(error)
+        if text is None:
+            raise
+        print(words("error", text=text), file=sys.stderr)
         return 1
+
+
+def _refused(error: Exception) -> str | None:
+    """A full memory, a full disk, a file taken away: whatever nobody worded better; None for a fault of ours."""
+    if out_of_memory(error):
+        return words("memory_full")
+    if isinstance(error, OSError):
+        return words("system_refused", reason=f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    return None
 
 
 def _run(arguments: list[str]) -> int:
@@ -54,6 +64,8 @@ def _run(arguments: list[str]) -> int:
         raise UsageError("unknown_verb", found=verb, allowed=VERBS)
     if "help" in call.flags:
         return _help(verb)
+    if verb in COMPUTING:
+        require_addresses()
     action: Callable[[Call], int] = getattr(importlib.import_module("joyul.verbs"), verb)
     return action(call)
 

@@ -25,10 +25,10 @@ from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
 from joyul.engine.learned import own_parameters
-from joyul.engine.limits import room
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.hosting import open_hosted, report_hosted
 from joyul.learn import report_borders, report_targets
+from joyul.limits import room
 from joyul.messages import words
 from joyul.methods import METHODS
 from joyul.methods.chain import Data, Tuned, encode, fitting, fold
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 
 FIXED = ("labels", "centre", "scale")  # what a head that goes on means
+SLACK = 1.4  # of what is estimated: memory that is taken and given back leaves gaps (LOG.md)
 LEAST_TEXT = 8  # tokens; a prompt that leaves less is a mistake
 SAID = ("learning_rate", "epochs", "batch_size", "precision")  # the settings a user asks about first
 
@@ -237,7 +238,7 @@ def _make_room(stage: Stage, shape: Shape, moving: int, rows: Sequence[Row], not
     most = whole = settings.micro_batch or settings.batch_size or len(rows)
 
     def need(count: int) -> int:
-        return cost(shape, moving, _work(rows, settings.model_copy(update={"micro_batch": count})), 1.0, 0).memory
+        return int(SLACK * cost(shape, moving, _work(rows, settings.model_copy(update={"micro_batch": count})), 1.0, 0).memory)
 
     if left is not None and need(1) > left:
         raise RunError("memory_too_small", method=stage.method, need=size(need(1)), room=size(left))

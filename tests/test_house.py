@@ -19,6 +19,8 @@ from tests.conftest import ROOT
 HOUSE = (
     "messages",   # words in two languages
     "errors",     # one base error
+    "shortage",   # memory that runs out
+    "limits",     # memory that the system lets a process have
     "notes",      # what a run tells while it works
     "files",      # whole or not at all
     "signals",    # stopping in good order

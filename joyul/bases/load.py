@@ -18,10 +18,13 @@ from joyul.bases.source import Source, find, neighbours
 from joyul.contracts import Architecture, TargetType
 from joyul.errors import BaseModelError
 from joyul.hub import offline
+from joyul.limits import room
+from joyul.shortage import out_of_memory
 
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # the load report is for developers of models; Joyul says what matters in Notes
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
+BESIDE = 160 << 20  # bytes of addresses that the threads reserve which read weights
 LENGTH_CEILING = 512  # longer rows are cut unless max_length= says otherwise: cost grows with the square
 HEADS = ("ForSequenceClassification", "ForTokenClassification")
 PROBLEMS = {"label": "single_label_classification", "labels": "multi_label_classification", "number": "regression"}
@@ -117,20 +120,32 @@ def load_model(
             config.num_labels = 1
     if files.source.local and not any(Path(files.source.path).glob("*.safetensors")):
         raise BaseModelError("base_without_safetensors", found=files.source.path)
+    _require_room(files.source)
     torch.manual_seed(seed)
     try:
         model = getattr(transformers, auto_class).from_pretrained(
             files.source.path, config=config, dtype=torch.float32, use_safetensors=True, trust_remote_code=False,
             local_files_only=files.source.local or offline(), ignore_mismatched_sizes=True,
         )  # fmt: skip
-    except SafetensorError as error:
-        raise BaseModelError("base_weights_broken", found=files.source.path, reason=error) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
+        if out_of_memory(error):
+            raise
+        if isinstance(error, SafetensorError):
+            raise BaseModelError("base_weights_broken", found=files.source.path, reason=error) from error
         raise _unusable(files.source, error) from error
     if labels and files.labels and files.labels != tuple(labels) and len(files.labels) == len(labels):
         _renew_head(model)
     assert isinstance(model, PreTrainedModel)
     return model
+
+
+def _require_room(source: Source) -> None:
+    """Raise BaseModelError where the base cannot be opened: what reads files there ends the process without a word."""
+    files = Path(source.path).glob("*.safetensors") if source.local else ()
+    left, need = room(), BESIDE + 2 * sum(file.stat().st_size for file in files)  # as they are on disk, and copied
+    if left is not None and left < need:
+        amounts = {"need": f"{need / 1e6:.0f} MB", "room": f"{left / 1e6:.0f} MB"}
+        raise BaseModelError("base_no_room", found=source.name, **amounts)
 
 
 def _configured(files: BaseFiles, labels: Sequence[str], dropout: float | None) -> Any:

@@ -16,9 +16,9 @@ from joyul.engine.finite import require_finite
 from joyul.engine.lanes import Lanes
 from joyul.engine.together import Together, accumulate_together, ties
 from joyul.errors import RunError
+from joyul.shortage import out_of_memory
 
 Gradient = Sequence[Tensor | None]  # one a parameter
-SIGNS = ("DefaultCPUAllocator", "bad_alloc", "not enough memory", "could not create a memory object")  # of a full memory
 
 
 @dataclass
@@ -146,8 +146,3 @@ def _added(first: Gradient, second: Gradient) -> Gradient:
     if both:
         torch._foreach_add_([one for one, _ in both], [other for _, other in both])
     return [other if one is None else one for one, other in zip(first, second, strict=True)]
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory was full."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)

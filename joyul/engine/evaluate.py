@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -18,6 +18,9 @@ from joyul.engine.finite import require_finite
 from joyul.engine.opening import opened
 from joyul.engine.unpad import unpadded
 from joyul.notes import Notes
+from joyul.shortage import out_of_memory
+
+Found = TypeVar("Found")
 
 NORMAL_95 = 1.96  # standard errors that a 95 % interval reaches to a side
 
@@ -34,7 +37,8 @@ def predict(
     with torch.no_grad(), _lean(model, form, rows, most) as pieces:
         read = form.reader(model)
         for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
-            found |= zip(map(id, piece), read(form.collate(piece)), strict=True)
+            for part, answers in _halved(piece, lambda part: read(form.collate(part))):
+                found |= zip(map(id, part), answers, strict=True)
     (notes or Notes()).rows("rows_without_answer", [row.id for row in rows if _numberless(found[id(row)])])
     return [found[id(row)] for row in rows]
 
@@ -50,10 +54,25 @@ def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | Non
     summed = 0.0
     with torch.no_grad(), _lean(model, form, rows, most) as pieces:
         for piece in pieces:
-            losses = form.losses(model, form.collate(piece))
-            require_finite(losses, piece)
-            summed += losses.sum().item()
+            for part, losses in _halved(piece, lambda part: form.losses(model, form.collate(part))):
+                require_finite(losses, part)
+                summed += losses.sum().item()
     return summed / sum(row.units for row in rows)
+
+
+def _halved(piece: Sequence[Row], compute: Callable[[Sequence[Row]], Found]) -> Iterator[tuple[Sequence[Row], Found]]:
+    """What is computed of a piece; where memory is full, of its halves, down to single rows."""
+    try:
+        found = compute(piece)
+    except (MemoryError, RuntimeError) as error:
+        if len(piece) == 1 or not out_of_memory(error):
+            raise
+    else:
+        yield piece, found
+        return
+    middle = len(piece) // 2
+    yield from _halved(piece[:middle], compute)
+    yield from _halved(piece[middle:], compute)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from torch import Tensor
 from joyul.contracts import Step
 from joyul.engine import checkpoint
 from joyul.engine.checkpoint import Checkpoint
+from joyul.errors import RunError
 from joyul.notes import Notes
 from joyul.signals import Interrupted, stop_if_asked, uninterrupted
 
@@ -93,7 +94,7 @@ class Saver:
 
     @contextmanager
     def guarding(self) -> Iterator[None]:
-        """Who leaves the block in good order, by a signal or by closing the generator, leaves the present state on disk."""
+        """Who leaves the block in good order (a signal, a closed generator, no memory) leaves the present state on disk."""
         try:
             yield
         except Interrupted as left:
@@ -102,6 +103,10 @@ class Saver:
             raise
         except GeneratorExit:
             self.save()
+            raise
+        except RunError as full:
+            if full.key == "out_of_memory":  # an update that finds no memory has moved nothing
+                self.save()
             raise
 
     def end(self) -> None:

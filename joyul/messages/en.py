@@ -213,6 +213,10 @@ ENGLISH = {
     "base_weights_broken": (
         "the weights in {found} cannot be read ({reason}): the file is cut off, or only a Git LFS pointer. Download it again."
     ),
+    "base_no_room": (
+        "opening {found} takes about {need} more memory, and this process may take {room} (ulimit, container). "
+        "Give it more, or take a smaller base=."
+    ),
     "base_unreachable": (
         "{found!r} is no folder here and could not be had from the hub ({reason}). Local bases: "
         "{allowed}. Without network, give a folder or base=starter."
@@ -374,7 +378,7 @@ ENGLISH = {
     "tokenising": "tokenising",
     "capturing": "computing what stays frozen, once",
     "predicting": "predicting",
-    "out_of_memory": "Memory is full even with one row at a time: {row} has {tokens} tokens. Lower max_length, choose a smaller base, or train less of it (method=head, method=lora).",
+    "out_of_memory": "Memory is full even with one row at a time: {row} has {tokens} tokens. Give the process more, lower max_length, choose a smaller base, or train less of it (method=head, method=lora).",
     "trunk": "The lower {layers} of {of} layers stay as they are: computed once for each row and kept ({size} MB).",
     "trunk_too_large": "The states of the frozen layers ({size} GB) do not fit on the disk of {folder}: they are computed again in every epoch.",
     "trunk_not_kept": "The states of the frozen layers cannot be kept in {folder} ({reason}): they are computed again in every epoch.",
@@ -782,6 +786,10 @@ ENGLISH = {
     "col_columns": "columns called",
     "error": "joyul: {text}",
     "system_refused": "the system refused: {reason}.",
+    "addresses_too_few": (
+        "this process may hold {limit} of addresses (ulimit -v), and the libraries that compute take {need} before anything is done. "
+        "Raise the limit:  ulimit -v unlimited"
+    ),
     "memory_full": "there is not enough memory. Lower max_length=, or take a smaller base=; micro_batch=1 computes a row at a time.",
     "interrupted": "joyul: stopped by you.",
     "help_front": (

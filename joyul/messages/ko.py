@@ -195,6 +195,10 @@ KOREAN = {
     "base_weights_broken": (
         "{found}의 가중치를 읽을 수 없습니다 ({reason}). 파일이 잘렸거나 Git LFS 포인터입니다. 다시 내려받아 주세요."
     ),
+    "base_no_room": (
+        "{found}을(를) 여는 데 메모리가 {need}쯤 더 필요한데 이 프로세스가 쓸 수 있는 것은 {room}입니다 (ulimit, 컨테이너). "
+        "한도를 늘리거나 더 작은 base=를 써 보세요."
+    ),
     "base_unreachable": (
         "{found!r}은(는) 여기 있는 폴더가 아니고 허브에서도 받을 수 없었습니다 ({reason}). 여기 있는 모델: {allowed}. 네트워크가 없으면 폴더나 "
         "base=starter를 주세요."
@@ -318,7 +322,7 @@ KOREAN = {
     "tokenising": "토큰화",
     "capturing": "고정된 층을 한 번만 계산",
     "predicting": "예측",
-    "out_of_memory": "한 행씩 계산해도 메모리가 모자랍니다: {row}에 토큰이 {tokens}개 있습니다. max_length를 줄이거나, 더 작은 모델을 고르거나, 일부만 학습하세요 (method=head, method=lora).",
+    "out_of_memory": "한 행씩 계산해도 메모리가 모자랍니다: {row}에 토큰이 {tokens}개 있습니다. 한도를 늘리거나, max_length를 줄이거나, 더 작은 모델을 고르거나, 일부만 학습하세요 (method=head, method=lora).",
     "trunk": "아래쪽 {layers}개 층(전체 {of}개)은 그대로이므로, 행마다 한 번만 계산해 두고 씁니다 ({size} MB).",
     "trunk_too_large": "고정된 층의 상태({size} GB)를 {folder}의 디스크에 둘 수 없어, 에폭마다 다시 계산합니다.",
     "trunk_not_kept": "고정된 층의 상태를 {folder}에 둘 수 없어({reason}), 에폭마다 다시 계산합니다.",
@@ -700,6 +704,10 @@ KOREAN = {
     "col_columns": "열 이름",
     "error": "joyul: {text}",
     "system_refused": "시스템이 거절했습니다: {reason}.",
+    "addresses_too_few": (
+        "이 프로세스가 쓸 수 있는 주소 공간은 {limit}인데 (ulimit -v), 계산 라이브러리만 불러와도 {need}가 듭니다. "
+        "한도를 늘리세요:  ulimit -v unlimited"
+    ),
     "memory_full": "메모리가 모자랍니다. max_length=를 줄이거나 더 작은 base=를 쓰세요. micro_batch=1은 한 번에 한 행만 계산합니다.",
     "interrupted": "joyul: 사용자가 멈췄습니다.",
     "help_front": "[bold]조율[/] (Joyul): 사전 학습 모델을 파인튜닝, 프롬프트 튜닝, 또는 둘 다로 맞추고, 내 데이터에서 무엇이 나은지 봅니다.",

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import psutil
 
-try:
-    import resource
-except ImportError:  # Windows: there is no such limit
-    resource = None  # type: ignore[assignment]
+from joyul.shortage import address_limit
 
 GROUPS, MINE = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 FILES = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # of version 2, whose controller has no name, and of version 1
@@ -21,9 +18,8 @@ def room() -> int | None:
     """Bytes that the process may still take; None where nothing limits it. A group that is full ends it without a word."""
     used = psutil.Process().memory_info()
     left = [limit - used.rss for limit in _groups()]
-    if resource is not None:
-        own = resource.getrlimit(resource.RLIMIT_AS)[0]
-        left += [own - used.vms] if own != resource.RLIM_INFINITY else []
+    own = address_limit()
+    left += [own - used.vms] if own is not None else []
     return max(0, min(left)) if left else None
 
 
