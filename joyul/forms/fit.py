@@ -48,6 +48,8 @@ def _cut(
     """The tokens with the ends of the texts left out, the longest text first."""
     kept = dict(inputs)
     while (over := _length(tokens) - room) > 0:
+        if not any(kept[name] for name in INPUTS if name in kept):  # demonstrations of its own that take it all
+            raise UsageError("prompt_too_long", found=str(_length(tokens)), limit=room)
         name = max((name for name in INPUTS if name in kept), key=lambda name: len(kept[name]))
         kept[name] = _shortened(kept[name], over, setting.tokenizer)
         tokens = encode([kept])[0]

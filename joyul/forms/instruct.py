@@ -20,6 +20,7 @@ from joyul.endpoint.reply import Failure, Reply
 from joyul.errors import DoesNotFit, UsageError
 from joyul.forms.label_words import distinct
 from joyul.forms.likely import masses, plain
+from joyul.forms.nearest import Nearest
 from joyul.forms.template import check, fill, slots
 from joyul.forms.wording import known, listed_words
 from joyul.messages import words
@@ -50,7 +51,7 @@ class Instruct:
     """`instruction` opens the conversation, `demonstrations` (`text`, `label`) are turns of it, then `template` around the text.
 
     `words_of` maps a label to the words that mean it (itself where none are given): the first is asked for, all are understood.
-    `way` says how the server is asked (`joyul.endpoint.ability`).
+    `way` says how the server is asked (`joyul.endpoint.ability`); `nearest`: see `Wording`.
     """
 
     setting: Setting
@@ -59,6 +60,7 @@ class Instruct:
     words_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     demonstrations: tuple[Mapping[str, str], ...] = ()
     way: str = "text"
+    nearest: int = 0
     name: ClassVar[str] = "instruct"
     auto_class: ClassVar[str] = ""
 
@@ -115,10 +117,14 @@ class Instruct:
             if slot not in (*example.inputs, "labels"):
                 check(self.template, required="text", allowed=(*example.inputs, "labels"))
         turns = [{"role": "system", "content": self._opening}]
-        for shown in self.demonstrations:
+        for shown in self._near.to(example.inputs) if self.nearest else self.demonstrations:
             if shown["text"] != example.inputs["text"]:
                 turns += [{"role": "user", "content": self._asked(shown)}, _says(self._word(shown["label"]))]
         return [*turns, {"role": "user", "content": self._asked(example.inputs)}]
+
+    @cached_property
+    def _near(self) -> Nearest:
+        return Nearest(self.demonstrations, self.nearest)
 
     def _asked(self, inputs: Mapping[str, Any]) -> str:
         pair = inputs.get("text_pair")
@@ -192,7 +198,8 @@ class Instruct:
         return Prediction(None, reason=words("answer_no_label", found=reply.text[:SHOWN]))
 
     def spec(self) -> dict[str, Any]:
-        shown = {"demonstrations": [dict(one) for one in self.demonstrations]} if self.demonstrations else {}
+        shown: dict[str, Any] = {"demonstrations": [dict(one) for one in self.demonstrations]} if self.demonstrations else {}
+        shown |= {"nearest": self.nearest} if self.nearest else {}
         used = {label: list(self.words_of.get(label) or (label,)) for label in self.setting.task.labels}
         return {"template": self.template, "instruction": self._told, "words": used, **shown, "way": self.way}
 
@@ -203,7 +210,8 @@ class Instruct:
         shown = tuple(dict(one) for one in spec.get("demonstrations") or ())
         words_of = listed_words(spec.get("words") or {})
         known((*words_of, *(one["label"] for one in shown)), setting.task)
-        return cls(setting, spec["template"], spec.get("instruction") or "", words_of, shown, spec["way"])
+        nearest = int(spec.get("nearest") or 0)
+        return cls(setting, spec["template"], spec.get("instruction") or "", words_of, shown, spec["way"], nearest)
 
 
 def _says(word: str) -> dict[str, str]:

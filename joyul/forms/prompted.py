@@ -56,9 +56,9 @@ class Prompted(ABC):
         """The same Form saying something else."""
         return replace(self, wording=wording)
 
-    def showing(self, demonstrations: Sequence[Mapping[str, str]]) -> Self:
-        """The same Form with other demonstrations."""
-        return self.worded(replace(self.wording, demonstrations=tuple(demonstrations)))
+    def showing(self, demonstrations: Sequence[Mapping[str, str]], nearest: int = 0) -> Self:
+        """The same Form with other demonstrations, all of them or the `nearest` to each row."""
+        return self.worded(replace(self.wording, demonstrations=tuple(demonstrations), nearest=nearest))
 
     def biased(self, bias: Mapping[str, float]) -> Self:
         """The same Form, its labels moved otherwise."""

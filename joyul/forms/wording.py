@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 from joyul.contracts import Task
 from joyul.errors import UsageError
+from joyul.forms.nearest import Nearest
 from joyul.forms.template import check, fill, slots
 
 BETWEEN = "\n\n"  # between instruction, demonstrations and row
@@ -25,7 +27,8 @@ INPUTS = ("text", "text_pair")
 class Wording:
     """`words` maps a label to the words that stand for it (itself where none are given); `bias` to what its score is moved by.
 
-    A demonstration maps `text`, `label` (and `text_pair`) to their values.
+    A demonstration maps `text`, `label` (and `text_pair`) to their values. `nearest`: of all of them so many are shown, those
+    most like the row; 0: all are, before every row.
     """
 
     template: str = "{text} {label}"
@@ -33,6 +36,7 @@ class Wording:
     instruction: str = ""
     demonstrations: tuple[Mapping[str, str], ...] = ()
     bias: Mapping[str, float] = field(default_factory=dict)
+    nearest: int = 0
 
     def of(self, label: str) -> tuple[str, ...]:
         """The words of a label."""
@@ -43,18 +47,23 @@ class Wording:
         check_template(template)
         return replace(self, template=template)
 
-    def opening(self) -> str:
-        """What stands in front of every row."""
-        shown = [fill(self.template, {**item, "label": self.of(item["label"])[0]}) for item in self.demonstrations]
+    def opening(self, inputs: Mapping[str, Any]) -> str:
+        """What stands in front of a row."""
+        items = self._near.to(inputs) if self.nearest else self.demonstrations
+        shown = [fill(self.template, {**item, "label": self.of(item["label"])[0]}) for item in items]
         return "".join(part + BETWEEN for part in ([self.instruction] if self.instruction else []) + shown)
+
+    @cached_property
+    def _near(self) -> Nearest:
+        return Nearest(self.demonstrations, self.nearest)
 
     def before(self, inputs: Mapping[str, Any]) -> str:
         """All that stands before the label of a row, without the space between them."""
-        return (self.opening() + fill(self.template.partition("{label}")[0], inputs)).rstrip()
+        return (self.opening(inputs) + fill(self.template.partition("{label}")[0], inputs)).rstrip()
 
     def whole(self, inputs: Mapping[str, Any], label: str) -> str:
         """All of it, with `label` in the label's place."""
-        return self.opening() + fill(self.template, {**inputs, "label": label})
+        return self.opening(inputs) + fill(self.template, {**inputs, "label": label})
 
     def behind(self, inputs: Mapping[str, Any]) -> str:
         """All that stands behind the label of a row."""
@@ -77,6 +86,7 @@ class Wording:
         found: dict[str, Any] = {"template": self.template, "words": {label: list(self.of(label)) for label in task.labels}}
         found |= {"instruction": self.instruction} if self.instruction else {}
         found |= {"demonstrations": [dict(item) for item in self.demonstrations]} if self.demonstrations else {}
+        found |= {"nearest": self.nearest} if self.nearest else {}
         return found | ({"bias": {label: round(self.bias.get(label, 0.0), 6) for label in task.labels}} if self.bias else {})
 
     @classmethod
@@ -86,7 +96,8 @@ class Wording:
         shown = tuple(dict(item) for item in spec.get("demonstrations") or ())
         known((*(spec.get("words") or {}), *(spec.get("bias") or {}), *(item["label"] for item in shown)), task)
         bias = {label: float(value) for label, value in (spec.get("bias") or {}).items()}
-        return cls(spec["template"], listed_words(spec.get("words") or {}), spec.get("instruction") or "", shown, bias)
+        said = listed_words(spec.get("words") or {})
+        return cls(spec["template"], said, spec.get("instruction") or "", shown, bias, int(spec.get("nearest") or 0))
 
 
 def known(labels: Iterable[str], task: Task) -> None:

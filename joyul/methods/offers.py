@@ -24,6 +24,7 @@ Ask = Callable[[Form, Sequence[Example]], Sequence[Prediction]]  # what a Form a
 Maker = Callable[[Any, Sequence[Example], Ask], Form]
 LEAST = 1e-6  # probability that calibration takes a label to have at least
 LIKELY = 500  # tokens that the base finds likely on the whole, among which label words are looked for
+POOL = 32  # rows of each label among which those most like a row are looked for
 WORDS = 3  # label words taken from the base's predictions
 
 
@@ -31,18 +32,27 @@ def showing(count: int, seed: int, share: float | None = None) -> Maker:
     """`count` rows of each label as demonstrations, drawn from `seed`, in mixed order. `share`: see `Similarity`."""
 
     def make(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> Form:
-        draw = random.Random(seed)
-        shown = []
-        for label in form.setting.task.labels:
-            mine = [row for row in rows if row.target == label]
-            shown += draw.sample(mine, min(count, len(mine)))
-        draw.shuffle(shown)
-        texts = [{name: str(value) for name, value in row.inputs.items()} for row in shown]
-        made: Any = form.showing([{**text, "label": str(row.target)} for text, row in zip(texts, shown, strict=True)])
+        made: Any = form.showing(_drawn(rows, form.setting.task.labels, count, seed))
         found: Form = made if share is None else replace(made, share=share)
         return found
 
     return make
+
+
+def showing_nearest(count: int, seed: int) -> Maker:
+    """Before each row the `count` most like it, of POOL rows of each label."""
+    return lambda form, rows, ask: form.showing(_drawn(rows, form.setting.task.labels, POOL, seed), nearest=count)
+
+
+def _drawn(rows: Sequence[Example], labels: Sequence[str], count: int, seed: int) -> list[Mapping[str, str]]:
+    """`count` rows of each label at most, mixed, as demonstrations."""
+    draw = random.Random(seed)
+    shown = []
+    for label in labels:
+        mine = [row for row in rows if row.target == label]
+        shown += draw.sample(mine, min(count, len(mine)))
+    draw.shuffle(shown)
+    return [{**{name: str(value) for name, value in row.inputs.items()}, "label": str(row.target)} for row in shown]
 
 
 def calibrated(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> Form:

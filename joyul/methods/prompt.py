@@ -22,6 +22,7 @@ from joyul.methods.edits import edits
 
 EDITING = 2  # rounds of edits
 SIMILAR_SHOWN = 16  # texts a label that a sentence encoder is shown: they cost nothing when it is used
+MOST_NEAREST = 8  # demonstrations that are chosen for each row
 SHARES = (0.25, 0.5, 0.75)  # of a label in its texts, the rest in its prompts
 
 
@@ -93,4 +94,5 @@ class Prompt(InPlace):
             return [offers.showing(most, self.seed, share) for share in SHARES if most]
         most = 2 if self.shown is None else self.shown
         shown = [offers.showing(count, self.seed + draw) for count in sorted({1, most}) for draw in range(3) if most]
-        return [*shown, offers.worded_by_base(model)]
+        near = [offers.showing_nearest(min(MOST_NEAREST, most * len(best.setting.task.labels)), self.seed)] if most else []
+        return [*shown, *near, offers.worded_by_base(model)]

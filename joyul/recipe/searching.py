@@ -23,6 +23,7 @@ class SearchSettings(BaseModel):
         "prompt: edits tried in a round", "prompt: 한 번에 시도하는 고친 틀의 수", aliases=("num_candidates",),
     )] = None
     demonstrations: Annotated[int | None, Field(ge=0, le=64), Doc(
-        "prompt: solved examples of each label at most (0: none)", "prompt: 라벨마다 보여 줄 예시의 최대 수 (0: 없음)",
+        "prompt: solved examples of each label at most, drawn or the most like each row (0: none)",
+        "prompt: 라벨마다 보여 줄 예시의 최대 수. 뽑은 것이거나 각 행과 가장 비슷한 것 (0: 없음)",
         aliases=("num_fewshot", "k_demonstrations"),
     )] = None
