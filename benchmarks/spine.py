@@ -5,7 +5,8 @@
     python benchmarks/spine.py --list
 
 Base `starter`, all defaults. SST-2: `data=train.csv test=dev.csv`, validation carved from train. banking77 (a tenth held out,
-another one each seed), trec (official test) and pubmedqa (question and abstract as a pair; five folds, a seed is a fold): `full`
+another one each seed), trec (official test) and pubmedqa (five folds, a seed is a fold; the question and, as its pair, what the
+abstract concludes, or the abstract without its conclusion: "reasoning-free" and "reasoning-required" in Jin et al., 2019): `full`
 against TF-IDF with logistic regression on the same rows. Three seeds where there are no folds. What was measured is kept row by
 row in benchmarks/spine.json, from which benchmarks/write.py makes the table in benchmarks/README.md.
 """
@@ -85,15 +86,19 @@ def trec(data: Path, seed: int) -> Cell:
     return paired("train", {**files, "text": "text", "label": "label", "seed": seed}, gathered)
 
 
-def pubmedqa(data: Path, seed: int) -> Cell:
-    """Fold number `seed`, counted from 0."""
-    columns = {"text": "question", "pair": "context", "label": "label"}
-    words = {"data": data / "pubmedqa/train.jsonl", **columns, "folds": FOLDS, "methods": "full"}
+def pubmedqa(pair: str) -> Measure:
+    """Fold number `seed`, counted from 0, with the column `pair` beside the question."""
 
-    def fold(recipe: Recipe) -> Gathered:
-        return list(draws(gather_pool(recipe.run, Notes()), recipe.run, Notes()))[seed].gathered
+    def measure(data: Path, seed: int) -> Cell:
+        columns = {"text": "question", "pair": pair, "label": "label"}
+        words = {"data": data / "pubmedqa/train.jsonl", **columns, "folds": FOLDS, "methods": "full"}
 
-    return paired("compare", words, fold)
+        def fold(recipe: Recipe) -> Gathered:
+            return list(draws(gather_pool(recipe.run, Notes()), recipe.run, Notes()))[seed].gathered
+
+        return paired("compare", words, fold)
+
+    return measure
 
 
 def gathered(recipe: Recipe) -> Gathered:
@@ -132,7 +137,8 @@ ROWS: dict[str, tuple[str, Measure, int]] = {  # what the table calls it, how it
     "sst2-pooling": ("SST-2, head on [CLS] instead of the mean", pooling, SEEDS),
     "banking77": ("banking77, full", banking77, SEEDS),
     "trec": ("trec, full", trec, SEEDS),
-    "pubmedqa": ("pubmedqa, full (five folds)", pubmedqa, FOLDS),
+    "pubmedqa": ("pubmedqa, full (five folds; question and conclusion)", pubmedqa("long_answer"), FOLDS),
+    "pubmedqa-abstract": ("pubmedqa, full (five folds; question and abstract)", pubmedqa("context"), FOLDS),
 }
 
 
@@ -196,7 +202,7 @@ def by_seed(values: list[float]) -> str:
 
 def against_tfidf(name: str, cells: Mapping[str, Cell]) -> str:
     """The 95 % interval of the difference, as `joyul compare` computes it from the same rows: over seeds and test rows."""
-    overlap = fmean(len(cell["hits"]) / cell["trained"] for cell in cells.values()) if name == "pubmedqa" else 0.0
+    overlap = fmean(len(cell["hits"]) / cell["trained"] for cell in cells.values()) if name.startswith("pubmedqa") else 0.0
 
     def evidence(method: str, score: str, key: str) -> Evidence:
         values = tuple(np.array([float(hit) for hit in cell[key]]) for cell in cells.values())
