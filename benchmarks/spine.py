@@ -47,6 +47,7 @@ from joyul.run import finish, tune
 HERE = Path(__file__).parent
 KEPT, TABLE = HERE / "spine.json", HERE / "README.md"
 SEEDS, FOLDS = 3, 5
+BESIDE = "TF-IDF + logistic regression", "full - TF-IDF (paired)"
 Cell = dict[str, Any]  # one row with one seed: `score`, `seconds`, `date`; beside TF-IDF its score `plain`, and the hits of both
 Measure = Callable[[Path, int], Cell]
 
@@ -181,9 +182,9 @@ def lines(name: str, cells: Mapping[str, Cell]) -> list[str]:
     if any("plain" in cell for cell in cells.values()):
         plain = [cell["plain"] for cell in cells.values()]
         each = [a - b for a, b in zip(scores, plain, strict=True)]
-        name_of_set = text.partition(",")[0]
-        made.append(line(f"{name_of_set}, TF-IDF + logistic regression", plain, by_seed(plain), "", date))
-        made.append(line(f"{name_of_set}, full - TF-IDF (paired)", each, against_tfidf(name, cells), "", date))
+        plain_text, both = (text.replace(", full", f", {name}") for name in BESIDE)
+        made.append(line(plain_text, plain, by_seed(plain), "", date))
+        made.append(line(both, each, against_tfidf(name, cells), "", date))
     return made
 
 
