@@ -19,12 +19,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from scipy.stats import t
 from write import keep, kept, stamp, write
 
 import joyul
+from joyul.compare.progress import FILE, Progress
 
 NAME = "regret"
 SETS = {  # file, text, label
@@ -61,16 +63,28 @@ def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> 
     with tempfile.TemporaryDirectory() as place:
         train, test = sample(data, name, rows, Path(place))
         given = {"methods": list(methods)} if methods else {}
-        found = joyul.compare(data=train, test=test, out=f"{place}/out", allow_unknown=True, duplicates="keep", **given)
-        hits = {}
-        for file in Path(place).glob("out/methods/*/predictions.jsonl"):
-            lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-            hits[file.parent.name] = np.array([line["target"] == line["prediction"] for line in lines], dtype=float)
+        with mock.patch.object(Progress, "end", lambda progress: None):  # what every method answered stays there
+            found = joyul.compare(data=train, test=test, out=f"{place}/out", allow_unknown=True, duplicates="keep", **given)
+        finished = json.loads((Path(place) / "out" / FILE).read_text(encoding="utf-8"))["finished"]
+    answered = {key.partition(", ")[0]: outcome for key, outcome in finished.items() if not key.startswith("majority")}
+    hits = {method: right(outcome["test"]) for method, outcome in answered.items()}
     said = found.record["verdict"]["name"]
     return {
         "recommended": said, "rows": found.record["rows"],
         "scores": {method: float(mine.mean()) for method, mine in hits.items()}, "regrets": regrets(hits, said), **stamp(),
+        "hits": {split: {method: told(right(one[split])) for method, one in answered.items()} for split in ("valid", "test")},
     }  # fmt: skip
+
+
+def right(answers: Mapping[str, Any]) -> np.ndarray:
+    """1 for each row that is answered rightly, else 0."""
+    pairs = zip(answers["targets"], answers["predictions"], strict=True)
+    return np.array([target == said["value"] for target, said in pairs], dtype=float)
+
+
+def told(hits: np.ndarray) -> str:
+    """In a form that is kept: other rules of recommending can be tried on it."""
+    return "".join(str(int(hit)) for hit in hits)
 
 
 def regrets(hits: Hits, recommended: str) -> list[float]:
