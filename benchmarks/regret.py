@@ -63,7 +63,7 @@ def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> 
     with tempfile.TemporaryDirectory() as place:
         train, test = sample(data, name, rows, Path(place))
         given = {"methods": list(methods)} if methods else {}
-        with mock.patch.object(Progress, "end", lambda progress: None):  # what every method answered stays there
+        with mock.patch.object(Progress, "end"):  # what every method answered stays there
             found = joyul.compare(data=train, test=test, out=f"{place}/out", allow_unknown=True, duplicates="keep", **given)
         finished = json.loads((Path(place) / "out" / FILE).read_text(encoding="utf-8"))["finished"]
     answered = {key.partition(", ")[0]: outcome for key, outcome in finished.items() if not key.startswith("majority")}
