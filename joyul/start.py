@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from joyul import artifact
 from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, positions, twin, width
-from joyul.bases.facts import Shape, Work, cost, disk, report_cut, report_language
+from joyul.bases.facts import Moving, Shape, Work, cost, disk, report_cut, report_language
 from joyul.bases.hosted import Hosted, require_endpoint
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config, start_at
 from joyul.bases.pooling import append_mean_pooling, can_pool
@@ -25,6 +25,7 @@ from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
 from joyul.engine.learned import own_parameters
+from joyul.engine.trunk import moved
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.hosting import open_hosted, report_hosted
 from joyul.learn import report_borders, report_targets
@@ -198,7 +199,7 @@ def report_facts(
     rows = data.rows("train", tuned.form, notes)
     shape = _shape(tuned.model)
     for stage, moving in zip(recipe.stages, trial(tuned, methods), strict=True):
-        if moving and stage.settled.epochs:
+        if moving.count and stage.settled.epochs:
             _make_room(stage, shape, moving, rows, notes)
             _say_cost(stage.method, shape, moving, rows, stage.settled, recipe.run.precision, notes)
         else:
@@ -207,21 +208,21 @@ def report_facts(
     notes.say("settings_settled", settings=", ".join(said))
 
 
-def trial(tuned: Tuned, methods: Sequence[Method]) -> list[int]:
-    """How many numbers each stage will move, found on a twin of the model that shares its tensors. Raises what `insert` does."""
+def trial(tuned: Tuned, methods: Sequence[Method]) -> list[Moving]:
+    """What each stage will move, found on a twin of the model that shares its tensors. Raises what `insert` does."""
     double, counts = twin(tuned.model), []
     for earlier in reversed(tuned.stages):
         double = earlier.plain(double)
     for method in methods:
         double = method.insert(double, tuned.form)
-        counts.append(sum(p.numel() for group in method.moves(double) for p in group.parameters.values()))
+        counts.append(moved(double, method.moves(double)))
         double = method.plain(double)
     return counts
 
 
 def report_disk(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], folder: Path, notes: Notes) -> None:
     """Say what the run will take on disk. Raises RunError where that much is clearly not there."""
-    moving = max(trial(tuned, methods))
+    moving = max(one.count for one in trial(tuned, methods))
     averaged = any(stage.settled.average for stage in recipe.stages)
     kept, most = disk(parameter_count(tuned.model), moving, averaged, recipe.run.save_every != "none")
     free = shutil.disk_usage(next(place for place in (folder, *folder.absolute().parents) if place.exists())).free
@@ -231,7 +232,7 @@ def report_disk(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], folder:
         notes.say("facts_disk", most=size(most), kept=size(kept), free=size(free))
 
 
-def _make_room(stage: Stage, shape: Shape, moving: int, rows: Sequence[Row], notes: Notes) -> None:
+def _make_room(stage: Stage, shape: Shape, moving: Moving, rows: Sequence[Row], notes: Notes) -> None:
     """Cut a stage's updates smaller where this process may not take the memory. Raises RunError where one row is too much."""
     left = room() if device().type == "cpu" else None
     settings = stage.settled
@@ -250,11 +251,11 @@ def _make_room(stage: Stage, shape: Shape, moving: int, rows: Sequence[Row], not
 
 
 def _say_cost(
-    method: str, shape: Shape, moving: int, rows: Sequence[Row], settings: StageSettings, precision: str, notes: Notes
+    method: str, shape: Shape, moving: Moving, rows: Sequence[Row], settings: StageSettings, precision: str, notes: Notes
 ) -> None:
     expected = cost(shape, moving, _work(rows, settings), _rate(shape.width, precision), memory())
     notes.say(
-        "facts", method=method, parameters=f"{shape.parameters:,}", moving=f"{moving:,}",
+        "facts", method=method, parameters=f"{shape.parameters:,}", moving=f"{moving.count:,}",
         memory=f"{expected.memory / 2**30:.1f}", minutes=f"{max(0.1, expected.seconds / 60):.1f}",
     )  # fmt: skip
 

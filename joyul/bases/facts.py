@@ -27,6 +27,14 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Moving:
+    """What a stage moves: so many numbers, none of them in the lowest `below` layers, which are passed once (`engine.trunk`)."""
+
+    count: int
+    below: int = 0
+
+
+@dataclass(frozen=True)
 class Cost:
     """An estimate: bytes at the peak and seconds of one stage."""
 
@@ -80,18 +88,19 @@ def disk(parameters: int, moving: int, averaged: bool, saves: bool) -> tuple[int
     return kept, kept + (2 * (4 + averaged) * moving * BYTES + parameters * BYTES if saves and moving else kept)
 
 
-def cost(shape: Shape, moving: int, work: Work, flops: float, resident: int) -> Cost:
+def cost(shape: Shape, moving: Moving, work: Work, flops: float, resident: int) -> Cost:
     """Estimate one stage of training.
 
-    Time: 2 operations a parameter and token forward, 2 back through the activations when anything below the head moves, 2 for the
-    gradients of what moves. Memory: what is `resident` already (the weights among it), then gradient, two moments and the best
-    copy of what moves, its mean where one is kept, activations by Korthikanti et al. (2022), eq. 1, at 4 bytes, and compiled
-    products.
+    Time: 2 operations a parameter and token forward, 2 back through the layers that are not below all that moves, 2 for the
+    gradients of what moves; what is below is passed forward once for all epochs. Memory: what is `resident` already (the weights
+    among it), then gradient, two moments and the best copy of what moves, its mean where one is kept, activations by Korthikanti
+    et al. (2022), eq. 1, at 4 bytes, and compiled products.
     """
     active = shape.parameters - shape.embedding_parameters
-    share = min(1.0, moving / max(1, active))
-    operations = work.tokens * work.epochs * 2 * active * (1 + (1 if share > 0.1 else 0) + share)
+    share, above = min(1.0, moving.count / max(1, active)), 1 - moving.below / max(1, shape.layers)
+    passes = (1 - above) + work.epochs * (2 * above + share)
     layer = work.piece_tokens * (34 * shape.width + 5 * shape.heads * work.piece_length) * BYTES / 2
-    activations = layer * (shape.layers if share > 0.1 else 1)
+    activations = layer * max(1, shape.layers - moving.below)
     compiled = min(work.compiled, SHAPES_KEPT) * SHAPE_BYTES
-    return Cost(int(resident + moving * BYTES * (4 + work.averaged) + activations + compiled), operations / (EFFICIENCY * flops))
+    states = moving.count * BYTES * (4 + work.averaged)
+    return Cost(int(resident + states + activations + compiled), work.tokens * 2 * active * passes / (EFFICIENCY * flops))

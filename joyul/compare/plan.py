@@ -11,7 +11,7 @@ import transformers
 from transformers import PreTrainedModel
 
 from joyul.bases.anatomy import parameter_count
-from joyul.bases.facts import Shape, Work, cost
+from joyul.bases.facts import Moving, Shape, Work, cost
 from joyul.bases.hosted import SETTINGS
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, open_base
 from joyul.bases.source import find
@@ -20,6 +20,7 @@ from joyul.contracts import Example, Method
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device
 from joyul.engine.kernels import rates
+from joyul.engine.trunk import moved
 from joyul.errors import JoyulError, UsageError
 from joyul.forms.template import slots
 from joyul.messages import words
@@ -123,7 +124,7 @@ def estimate(entry: Entry, draw: Draw, recipe: Recipe) -> float | None:
         moving = _moving(METHODS[stage.method](recipe.run, settings), model)
         if moving is None:
             return None
-        if moving and settings.epochs:
+        if moving.count and settings.epochs:
             work = Work(int(mean * len(rows)), settings.epochs, max(TOKEN_BUDGET[device().type], int(longest)), int(longest))
             total += cost(_shape(files, model), moving, work, rate, 0).seconds
     return total
@@ -146,13 +147,13 @@ def _shape(files: BaseFiles, model: PreTrainedModel) -> Shape:
     return Shape(layer_count(files.config), files.width, int(config.num_attention_heads), parameter_count(model), tables)
 
 
-def _moving(method: Method, model: PreTrainedModel) -> int | None:
-    """Numbers that move; None where that is told only by weights (a start that is computed from them) or nothing fits."""
+def _moving(method: Method, model: PreTrainedModel) -> Moving | None:
+    """What moves; None where that is told only by weights (a start that is computed from them) or nothing fits."""
     try:
-        groups = method.moves(method.insert(model))
+        inserted = method.insert(model)
+        return moved(inserted, method.moves(inserted))
     except (JoyulError, RuntimeError):
         return None
-    return sum(parameter.numel() for group in groups for parameter in group.parameters.values())
 
 
 def _lengths(files: BaseFiles, examples: Sequence[Example]) -> tuple[float, float]:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from joyul.bases.anatomy import depths, inner, layer_list, width
+from joyul.bases.facts import Moving
 from joyul.contracts import Batch, Form, ParameterGroup, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
@@ -216,6 +217,11 @@ def frozen_layers(model: nn.Module, groups: Sequence[ParameterGroup]) -> int:
         return 0
     lowest = min((known[name] for name, parameter in base.named_parameters() if id(parameter) in moving), default=count + 1)
     return min(max(0, lowest - 1), count)
+
+
+def moved(model: nn.Module, groups: Sequence[ParameterGroup]) -> Moving:
+    """How much these groups are, and how much of the model lies below them."""
+    return Moving(sum(p.numel() for group in groups for p in group.parameters.values()), frozen_layers(model, groups))
 
 
 def _read(model: nn.Module, form: Form, trunk: Trunk, rows: Sequence[Row]) -> Read | None:

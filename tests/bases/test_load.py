@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from joyul.bases.anatomy import head_names
-from joyul.bases.facts import SHAPE_BYTES, SHAPES_KEPT, Shape, Work, cost
+from joyul.bases.facts import SHAPE_BYTES, SHAPES_KEPT, Moving, Shape, Work, cost
 from joyul.bases.load import load_model, open_base
 from tests import tiny
 
@@ -65,11 +65,18 @@ def test_dropout_reaches_every_place(tmp_path: Path) -> None:
 
 
 def test_cost_by_hand() -> None:
-    """1,000 active parameters, 10 tokens, 2 epochs, all moving: 6 operations a parameter and token, at half the rate."""
+    """1,000 active parameters, 10 tokens, 2 epochs, all moving: 6 operations a parameter and token, at 0.35 of the rate."""
     shape = Shape(layers=2, width=10, heads=2, parameters=1500, embedding_parameters=500)
     work = Work(tokens=10, epochs=2, piece_tokens=8, piece_length=4, compiled=3)
-    found = cost(shape, moving=1500, work=work, flops=1000, resident=7000)
-    assert found.seconds == pytest.approx(10 * 2 * 6 * 1000 / (0.5 * 1000))
+    found = cost(shape, moving=Moving(1500), work=work, flops=1000, resident=7000)
+    assert found.seconds == pytest.approx(10 * 2 * 6 * 1000 / (0.35 * 1000))
     assert found.memory == 7000 + 1500 * 16 + 8 * (34 * 10 + 5 * 2 * 4) * 2 * 2 + 3 * SHAPE_BYTES
-    many = cost(shape, moving=1500, work=replace(work, compiled=10_000), flops=1000, resident=7000)
+    many = cost(shape, moving=Moving(1500), work=replace(work, compiled=10_000), flops=1000, resident=7000)
     assert many.memory - found.memory == (SHAPES_KEPT - 3) * SHAPE_BYTES
+    small = cost(shape, moving=Moving(10), work=work, flops=1000, resident=7000)
+    assert small.seconds == pytest.approx(10 * 2 * 4.02 * 1000 / (0.35 * 1000)), "adapters and prompts are few, but lie below all layers"
+    upper = cost(shape, moving=Moving(500, below=1), work=work, flops=1000, resident=7000)
+    assert upper.seconds == pytest.approx(10 * (1 + 2 * (2 + 1)) * 1000 / (0.35 * 1000)), "the lower half once, the upper half in both epochs"
+    head = cost(shape, moving=Moving(20, below=2), work=work, flops=1000, resident=7000)
+    assert head.seconds == pytest.approx(10 * (2 + 2 * 0.04) * 1000 / (0.35 * 1000))
+    assert head.memory == 7000 + 20 * 16 + 8 * (34 * 10 + 5 * 2 * 4) * 2 + 3 * SHAPE_BYTES
