@@ -48,7 +48,7 @@ class JoyulError(Exception):
         **values: object,
     ) -> None:
         self.key, self.where, self.found = key, where, found
-        text = words(key, found=found, allowed=listing(allowed or ()), **values)
+        text = words(key, found=found, allowed=listing(allowed or ()) or "–", **values)
         hint = nearest(found, allowed) if found is not None and allowed else None
         if hint is not None and hint != found:
             text += " " + words("did_you_mean", hint=hint)

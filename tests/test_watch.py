@@ -138,3 +138,7 @@ def test_what_is_no_run_is_refused_with_what_is_near(tmp_path: Path, capsys: pyt
     assert "update 1" in capsys.readouterr().out
     assert main(["watch", str(tmp_path / "reviews"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["runs"][0]["step"]["step"] == 1
+
+
+def test_where_there_is_no_run_none_is_listed() -> None:
+    assert str(UsageError("not_a_run", found="a", allowed=())) == "a is not a run folder (no recipe.yaml). Runs here: –."
