@@ -77,6 +77,8 @@ def report_hosted(tuned: Tuned, methods: Sequence[Method], data: Data, gathered:
     candidates = [form for method in methods for form in method.forms(tuned.form)]
     labelled = [*data.train, *data.valid] if candidates else [*data.valid]
     test = (gathered.splits.test or ()) if gathered is not None and gathered.labelled else ()
-    forms = candidates or [tuned.form]
+    offered = [item for method in methods for item in method.further(tuned.model, tuned.form, 1) or ()] if labelled else []
+    made = [item(tuned.form, labelled, lambda form, rows: []) for item in offered if callable(item)]
+    forms = [*(candidates or [tuned.form]), *made]
     requests = [request for form in forms if isinstance(form, Instruct) for request in form.requests(form.encode(labelled))]
     tuned.model.asker.announce(requests, further=len(test))

@@ -101,6 +101,10 @@ class Instruct:
         """The same Form around another template. Raises UsageError for one without `{text}`."""
         return replace(self, template=template)
 
+    def showing(self, demonstrations: Sequence[Mapping[str, str]], nearest: int = 0) -> Self:
+        """The same Form with other demonstrations, all of them or the `nearest` to each row."""
+        return replace(self, demonstrations=tuple(demonstrations), nearest=nearest)
+
     def encode(self, examples: Iterable[Example]) -> list[Row]:
         task = self.setting.task
         return [

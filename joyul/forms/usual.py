@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from joyul.forms.wording import Wording
 
@@ -124,11 +124,6 @@ ANY: Mapping[tuple[str, Language], tuple[Ask, ...]] = {
     ("continuation", "ko"): (Ask("{text}\n분류: {label}"), Ask("{text}\n이 글의 주제: {label}"), Ask("글: {text}\n라벨: {label}")),
     ("similarity", "ko"): (Ask("{label}"),),
 }
-ANY_PAIRED: Mapping[tuple[str, Language], tuple[Ask, ...]] = {
-    (form, language): tuple(Ask(ask.template.replace("{text}", "{text} {text_pair}"), ask.words) for ask in asks)
-    for (form, language), asks in ANY.items()
-    if form != "similarity"
-}
 
 
 def usual(form: str, words: Mapping[str, tuple[str, ...]], paired: bool = False, named: bool = False) -> list[Wording]:
@@ -140,7 +135,9 @@ def usual(form: str, words: Mapping[str, tuple[str, ...]], paired: bool = False,
     kind, roles = _kind(words, paired)
     asks = kind.asks.get((form, language), ()) if kind else ()
     if not asks:
-        asks, roles = (ANY_PAIRED if paired and form != "similarity" else ANY)[form, language], {}
+        asks, roles = ANY[form, language], {}
+        if paired and form != "similarity":
+            asks = tuple(replace(ask, template=ask.template.replace("{text}", "{text} {text_pair}")) for ask in asks)
     return [Wording(ask.template, words if named else _words(words, roles, ask.words)) for ask in asks]
 
 

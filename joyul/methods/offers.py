@@ -17,6 +17,7 @@ from joyul.engine.device import device
 from joyul.forms.label_words import word_tokens
 
 if TYPE_CHECKING:
+    from joyul.forms.instruct import Instruct
     from joyul.forms.prompted import Prompted
     from joyul.forms.similarity import Similarity
 
@@ -31,7 +32,7 @@ WORDS = 3  # label words taken from the base's predictions
 def showing(count: int, seed: int, share: float | None = None) -> Maker:
     """`count` rows of each label as demonstrations, drawn from `seed`, in mixed order. `share`: see `Similarity`."""
 
-    def make(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> Form:
+    def make(form: Prompted | Similarity | Instruct, rows: Sequence[Example], ask: Ask) -> Form:
         made: Any = form.showing(_drawn(rows, form.setting.task.labels, count, seed))
         found: Form = made if share is None else replace(made, share=share)
         return found

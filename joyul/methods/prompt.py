@@ -13,6 +13,7 @@ from typing import ClassVar
 from torch import nn
 
 from joyul.contracts import Architecture, Form
+from joyul.forms.instruct import Instruct
 from joyul.forms.prompted import Prompted, askable
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
@@ -45,7 +46,7 @@ class Prompt(InPlace):
         return None
 
     def forms(self, form: Form) -> Sequence[Form]:
-        if form.setting.architecture == "hosted" and not self.templates:
+        if form.setting.architecture == "hosted" and not self.templates and not self.shown:
             return ()  # a score that chooses nothing would still have to be paid
         given = [form.with_template(template) for template in self.templates]
         found = [form, *(one for one in given if one != form)]
@@ -54,6 +55,8 @@ class Prompt(InPlace):
         return found
 
     def further(self, model: nn.Module, best: Form, done: int) -> Sequence[Form | Callable[..., Form]] | None:
+        if isinstance(best, Instruct):  # every try is paid: only what was asked for
+            return self._shown(best, self.shown, 1) if done == 1 and self.shown else None
         if not self.wide or not isinstance(best, Prompted | Similarity):
             return None
         if done <= EDITING:
@@ -93,6 +96,10 @@ class Prompt(InPlace):
             most = SIMILAR_SHOWN if self.shown is None else self.shown
             return [offers.showing(most, self.seed, share) for share in SHARES if most]
         most = 2 if self.shown is None else self.shown
-        shown = [offers.showing(count, self.seed + draw) for count in sorted({1, most}) for draw in range(3) if most]
-        near = [offers.showing_nearest(min(MOST_NEAREST, most * len(best.setting.task.labels)), self.seed)] if most else []
-        return [*shown, *near, offers.worded_by_base(model)]
+        return [*(self._shown(best, most, 3) if most else ()), offers.worded_by_base(model)]
+
+    def _shown(self, best: Prompted | Instruct, most: int, draws: int) -> list[offers.Maker]:
+        """One and `most` demonstrations of each label, drawn `draws` times; as many in all of those most like each row."""
+        near = min(MOST_NEAREST, most * len(best.setting.task.labels))
+        drawn = [offers.showing(count, self.seed + draw) for count in sorted({1, most}) for draw in range(draws)]
+        return [*drawn, offers.showing_nearest(near, self.seed)]

@@ -181,6 +181,21 @@ def test_what_chooses_nothing_is_not_asked(told: Served, few: str, tmp_path: Pat
     assert run.metrics["endpoint"]["requests"] - 1 == run.metrics["rows"]["valid"] + run.metrics["rows"]["test"]
 
 
+def test_demonstrations_are_tried_where_they_are_asked_for(told: Served, few: str, tmp_path: Path) -> None:
+    """The bare instruction, one of each label drawn, and the two most like each row: what is said before is what is asked."""
+    run = joyul.train(few, **settings(told, tmp_path, demonstrations=1, valid="0.25", test="0.25"))
+    tried = [line["candidate"] for line in run.metrics["search"][0]["tried"]]
+    assert [(one.get("demonstrations"), one.get("nearest")) for one in tried] == [(None, None), (2, None), (18, 2)]
+    rows = run.metrics["rows"]
+    labelled = rows["train"] + rows["valid"]
+    assert run.metrics["endpoint"]["requests"] <= 1 + 3 * labelled + rows["test"]
+    near = [body["messages"] for body in told.requests if len(body["messages"]) == 6]
+    assert near, "an instruction, two turns shown, the row"
+    for messages in near:
+        shown = [turn["content"] for turn in messages[1:-1] if turn["role"] == "user"]
+        assert messages[-1]["content"] not in shown
+
+
 KILLED = """
 import sys
 from joyul.endpoint.address import address
