@@ -17,6 +17,7 @@ from joyul.bases.anatomy import width
 from joyul.bases.hosted import Hosted, check_settings
 from joyul.bases.source import RECIPE_FILE
 from joyul.contracts import Method, Step
+from joyul.data.files import stem
 from joyul.data.gather import Gathered, gather
 from joyul.engine import device
 from joyul.engine.checkpoint import FOLDER as CHECKPOINTS
@@ -207,7 +208,7 @@ def _control(folder: Path | None, notes: Notes) -> Control:
 
 def default_name(recipe: Recipe) -> str:
     """`reviews-full`: the data file's name and the method."""
-    data = Path(recipe.run.data).resolve().stem if recipe.run.data else "zero-shot"
+    data = stem(Path(recipe.run.data).resolve()) if recipe.run.data else "zero-shot"
     return f"{data}-{recipe.run.method}"
 
 

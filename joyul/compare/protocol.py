@@ -27,6 +27,7 @@ from joyul.compare.record import best_of, line, write
 from joyul.compare.result import Comparison, save
 from joyul.compare.tries import best, tries_of
 from joyul.contracts import Step, Task
+from joyul.data.files import stem
 from joyul.data.gather import Gathered
 from joyul.engine.store import Stores
 from joyul.errors import DoesNotFit, JoyulError, UsageError
@@ -96,7 +97,7 @@ def compare_recipe(
     plan.seconds("method_budget", settings.method_budget)  # said before anything is read
     if settings.data is None:
         raise UsageError("data_needed")
-    folder = Path(settings.out) if settings.out else next_free(Path("runs") / f"{Path(settings.data).resolve().stem}-compare")
+    folder = Path(settings.out) if settings.out else next_free(Path("runs") / f"{stem(Path(settings.data).resolve())}-compare")
     with listening(), Hold(folder) as hold:
         if going_on:
             hold.take()

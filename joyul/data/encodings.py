@@ -6,16 +6,19 @@ Order: the one the user names; a byte order mark; UTF-8; CP949 (Windows Korean, 
 from __future__ import annotations
 
 import codecs
+import gzip
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO, cast
 
 from joyul.errors import DataError
 from joyul.notes import Notes
 
 BLOCK = 1 << 20
+PACKED = ".gz"
 MARKS = {  # UTF-32 before UTF-16: the mark of the one opens with that of the other
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -43,7 +46,12 @@ class TextFile:
 
     def open(self, newline: str | None = None) -> TextIO:
         """A stream of its text; `newline` as in the built-in `open`."""
-        return self.path.open(encoding=self.encoding, newline=newline)
+        return io.TextIOWrapper(raw(self.path), self.encoding, newline=newline)
+
+
+def raw(path: Path) -> BinaryIO:
+    """A stream of the file's bytes; of what is packed in it, where its name ends in .gz."""
+    return cast(BinaryIO, gzip.open(path)) if path.suffix.lower() == PACKED else path.open("rb")
 
 
 def text_file(path: Path, notes: Notes, encoding: str | None = None) -> TextFile:
@@ -78,7 +86,7 @@ def detect(path: Path, encoding: str | None = None) -> str:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as stream:
+    with raw(path) as stream:
         return stream.read(1 << 16)
 
 
@@ -115,7 +123,7 @@ def _fault(path: Path, encoding: str) -> tuple[int, int] | None:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """The file in blocks, an empty one last."""
-    with path.open("rb") as stream:
+    with raw(path) as stream:
         while block := stream.read(BLOCK):
             yield block
     yield b""
@@ -130,7 +138,7 @@ def _unmarked_utf16(head: bytes) -> bool:
 def _looks_korean(path: Path) -> bool:
     """Half of the two-byte characters lie in KS X 1001. Other encodings, read as CP949, fall mostly outside."""
     pairs = inside = 0
-    with path.open("rb") as stream:
+    with raw(path) as stream:
         while lines := stream.readlines(BLOCK):
             found = PAIR.findall(b"".join(lines))
             pairs += len(found)
@@ -141,7 +149,7 @@ def _looks_korean(path: Path) -> bool:
 def _sample(path: Path) -> list[str]:
     """The first lines that are more than ASCII, as they would read."""
     shown: list[str] = []
-    with path.open("rb") as stream:
+    with raw(path) as stream:
         for line in stream:
             if not line.isascii():
                 shown.append(line.decode("cp949", "replace").strip()[:SAMPLE_CHARACTERS])

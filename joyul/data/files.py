@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
+from gzip import BadGzipFile
 from pathlib import Path
 from zipfile import BadZipFile
 
 from joyul.data.columnar import read_arrow, read_parquet
 from joyul.data.delimited import read_delimited
-from joyul.data.encodings import TextFile, text_file
+from joyul.data.encodings import PACKED, TextFile, raw, text_file
 from joyul.data.json_rows import read_json, read_json_lines
 from joyul.data.sheet import read_sheet
 from joyul.data.table import Table, keep
@@ -43,34 +45,47 @@ BINARY_READERS: dict[str, Callable[[Path, Notes], Table]] = {
     ".arrow": read_arrow,
     ".xlsx": read_sheet,
 }
+FAULTS = (OSError, ValueError, KeyError, BadZipFile)  # pyarrow's and openpyxl's words for a broken file
+PACKED_FAULTS = (EOFError, BadGzipFile, zlib.error)
 SIGNATURES = {  # how files open that are no text; people rename them
     b"PK\x03\x04": "zip or Excel (.xlsx)", b"\xd0\xcf\x11\xe0": "Excel (.xls)", b"PAR1": "Parquet",
     b"%PDF": "PDF", b"\x1f\x8b": "gzip",
 }  # fmt: skip
-SUFFIXES = (*TEXT_READERS, *BINARY_READERS)
+SUFFIXES = (*TEXT_READERS, *BINARY_READERS, *(suffix + PACKED for suffix in TEXT_READERS))
+
+
+def suffix_of(path: Path) -> str:
+    """What tells how a file is read, in small letters: `.csv`, or `.csv.gz`."""
+    return "".join(path.suffixes[-2:] if path.suffix.lower() == PACKED else path.suffixes[-1:]).lower()
+
+
+def stem(path: Path) -> str:
+    """The name of a file or folder without what `suffix_of` gives."""
+    return path.name[: len(path.name) - len(suffix_of(path))]
 
 
 def read_file(path: Path, notes: Notes, encoding: str | None = None) -> Table:
     """Read one file that exists."""
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if not path.stat().st_size:
         raise DataError("read_empty", where=path.name)
     if not suffix:
         raise DataError("read_no_suffix", where=path.name, allowed=SUFFIXES)
-    if suffix in TEXT_READERS:
-        _refuse_other_kind(path)
-        return TEXT_READERS[suffix](text_file(path, notes, encoding), notes)
-    if suffix not in BINARY_READERS:
+    if suffix not in SUFFIXES:
         raise DataError("read_suffix", where=path.name, found=suffix, allowed=SUFFIXES)
+    faults = FAULTS if suffix in BINARY_READERS else PACKED_FAULTS
     try:
-        return BINARY_READERS[suffix](path, notes)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:  # pyarrow's and openpyxl's words for a broken file
+        if suffix in BINARY_READERS:
+            return BINARY_READERS[suffix](path, notes)
+        _refuse_other_kind(path)
+        return TEXT_READERS[suffix.removesuffix(PACKED)](text_file(path, notes, encoding), notes)
+    except faults as error:
         raise DataError("read_broken", where=path.name, reason=_first_line(error)) from error
 
 
 def _refuse_other_kind(path: Path) -> None:
     """Refuse a file of bytes under the name of a text file."""
-    with path.open("rb") as stream:
+    with raw(path) as stream:
         opening = stream.read(max(map(len, SIGNATURES)))
     for signature, kind in SIGNATURES.items():
         if opening.startswith(signature):
@@ -84,7 +99,7 @@ def missing(path: Path) -> DataError:
         return DataError("read_missing", where=str(path), found=path.name, allowed=beside)
     if not path.parent.is_dir():
         return DataError("read_missing_folder", where=str(path), folder=path.parent)
-    files = listing(name for name in beside if Path(name).suffix.lower() in SUFFIXES) or "-"
+    files = listing(name for name in beside if suffix_of(Path(name)) in SUFFIXES) or "-"
     return DataError("read_missing_there", where=str(path), folder=path.parent.resolve(), files=files)
 
 

@@ -9,7 +9,7 @@ import datasets
 
 from joyul.data.columnar import SPLITS, read_splits
 from joyul.data.encodings import TextFile, detect
-from joyul.data.files import SUFFIXES, lines, read_file
+from joyul.data.files import SUFFIXES, lines, read_file, stem, suffix_of
 from joyul.data.table import Table, keep
 from joyul.errors import DataError, listing
 from joyul.notes import Notes
@@ -21,7 +21,7 @@ def read_folder(folder: Path, notes: Notes, encoding: str | None = None) -> dict
     """Read a folder as the first of those kinds that it is."""
     if (folder / "dataset_dict.json").exists() or (folder / "dataset_info.json").exists():
         return _saved(folder, notes)
-    files = [path for path in _inside(folder) if path.is_file() and path.suffix.lower() in SUFFIXES]
+    files = [path for path in _inside(folder) if path.is_file() and suffix_of(path) in SUFFIXES]
     if named := _named_by_split(files):
         return {split: read_file(path, notes, encoding) for split, path in named.items()}
     if len(files) == 1:
@@ -39,7 +39,7 @@ def read_folder(folder: Path, notes: Notes, encoding: str | None = None) -> dict
 
 def _inside(folder: Path) -> list[Path]:
     """What stands in a folder, by name, without hidden files and the papers about it."""
-    return [path for path in sorted(folder.iterdir()) if path.name[0] != "." and path.stem.lower() not in ABOUT]
+    return [path for path in sorted(folder.iterdir()) if path.name[0] != "." and stem(path).lower() not in ABOUT]
 
 
 def _texts(folder: Path) -> list[Path]:
@@ -64,7 +64,7 @@ def _named_by_split(files: list[Path]) -> dict[str, Path]:
     """Files or folders named `train`, `valid`, ... where `train` is among them; two for one split are refused."""
     named: dict[str, Path] = {}
     for path in files:
-        split = SPLITS.get(path.stem.lower(), "")
+        split = SPLITS.get(stem(path).lower(), "")
         if split in named:
             both = listing([named[split].name, path.name])
             raise DataError("read_split_twice", where=str(path.parent), split=split, files=both)

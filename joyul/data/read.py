@@ -9,7 +9,7 @@ import datasets
 import huggingface_hub
 
 from joyul.data.columnar import read_splits
-from joyul.data.files import SUFFIXES, missing, neighbours, read_file
+from joyul.data.files import SUFFIXES, missing, neighbours, read_file, suffix_of
 from joyul.data.folders import read_folder
 from joyul.data.table import Table
 from joyul.errors import DataError
@@ -28,7 +28,7 @@ def read(source: str, *, notes: Notes, encoding: str | None = None) -> dict[str,
         return read_folder(path, notes, encoding)
     if path.is_file():
         return {"train": read_file(path, notes, encoding)}
-    if path.suffix.lower() in SUFFIXES or not HUB_ID.fullmatch(source):
+    if suffix_of(path) in SUFFIXES or not HUB_ID.fullmatch(source):
         raise missing(path)
     return _from_hub(source, notes)
 

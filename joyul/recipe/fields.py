@@ -12,7 +12,8 @@ from ruamel.yaml.error import YAMLError
 from joyul.messages import language
 
 RUN_VERBS = ("train", "compare", "lr")
-DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log", ".parquet", ".arrow", ".xlsx")
+TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".log")
+DATA_SUFFIXES = (*TEXT_SUFFIXES, ".parquet", ".arrow", ".xlsx", *(suffix + ".gz" for suffix in TEXT_SUFFIXES))
 ASKING_VERBS = ("train", "compare", "predict", "eval")  # those that may ask an endpoint
 ALL_VERBS = ("train", "compare", "lr", "predict", "eval", "export", "adjust", "init", "methods", "env", "watch")
 

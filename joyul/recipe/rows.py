@@ -18,8 +18,8 @@ class RowSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Annotated[str | None, Doc(
-        "the rows, labelled where they teach or score: csv, tsv, jsonl, json, parquet, xlsx, txt, a folder, a saved or hub data set",
-        "데이터, 학습과 평가에는 라벨이 달린 것: csv, tsv, jsonl, json, parquet, xlsx, txt, 폴더, 저장된 또는 허브의 데이터 세트",
+        "the rows, labelled where they teach or score: csv, tsv, jsonl, json, txt (or those packed as .gz), parquet, xlsx, a folder, a saved or hub data set",
+        "데이터, 학습과 평가에는 라벨이 달린 것: csv, tsv, jsonl, json, txt(.gz 압축 포함), parquet, xlsx, 폴더, 저장된 또는 허브의 데이터 세트",
         aliases=("dataset", "dataset_name", "train_file", "train_data"), verbs=(*RUN_VERBS, "predict", "eval", "export"),
     )] = None
     valid: Annotated[str | None, Doc(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import json
 import os
 import subprocess
@@ -326,6 +327,33 @@ def test_json_that_is_refused(tmp_path, name, content, words):
 
 
 # folders and names
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json", "a.txt"])
+def test_packed_text_is_read_as_what_is_packed(tmp_path, name):
+    """Encoding, quoting and splits are found as without."""
+    pairs = [("좋은 영화", "긍정"), ('say "no", twice', "부정")]
+    content = {
+        ".csv": '"text",label\n"좋은 영화",긍정\n"say ""no"", twice",부정\n', ".tsv": 'text\tlabel\n좋은 영화\t긍정\nsay "no", twice\t부정\n',
+        ".jsonl": "\n".join(json.dumps({"text": text, "label": label}) for text, label in pairs),
+        ".json": json.dumps([{"text": text, "label": label} for text, label in pairs]),
+        ".txt": "\n".join(text for text, _ in pairs),
+    }[Path(name).suffix]
+    packed = gzip.compress(content.encode("cp949"))
+    plain, found = (read(write(tmp_path / file, data), notes=Notes()) for file, data in ((name, content.encode("cp949")), (f"{name}.gz", packed)))
+    assert plain["train"].rows[:] == found["train"].rows[:]
+    assert len(found["train"].rows) == 2
+    (tmp_path / "parts").mkdir()
+    write(tmp_path / "parts" / f"train{Path(name).suffix}.gz", packed)
+    write(tmp_path / "parts" / f"test{Path(name).suffix}.GZ", packed)
+    assert set(read(str(tmp_path / "parts"), notes=Notes())) == {"train", "test"}
+
+
+@pytest.mark.parametrize("damage", [lambda packed: packed[:-20], lambda packed: b"text,label\n", lambda packed: packed[:30] + b"xxxx" + packed[34:]])
+def test_a_broken_package_is_refused(tmp_path, damage):
+    packed = gzip.compress("\n".join(["text,label", *(f"row {number},a" for number in range(1000))]).encode())
+    with pytest.raises(DataError, match=r"a\.csv\.gz"):
+        read(write(tmp_path / "a.csv.gz", damage(packed)), notes=Notes())
 
 
 def test_folder_of_splits(tmp_path):
