@@ -203,6 +203,8 @@ def frozen_trunk(
 
 def frozen_layers(model: nn.Module, groups: Sequence[ParameterGroup]) -> int:
     """How many layers lie below everything that moves; 0 where something moves outside of layers and head, or is not known."""
+    if not groups:  # nor is there a model of its own behind an endpoint
+        return 0
     base = inner(model)
     placed = placement(model)
     if placed is not None and placed.count:  # the states of a row are not those of its own tokens
