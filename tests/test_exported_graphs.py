@@ -30,10 +30,10 @@ SHAPES = (["fine"], ["the good film", "a dull story and a bad plot", "fine"], ["
 SAMPLE = {"deberta-v2": ["tag"], "gpt2": ["several labels"]}
 
 
-def differences(architecture: str, kinds: list[str], rows: list[tuple[str, str]], folder: Path) -> dict[str, float]:
+def differences(architecture: str, some: list[str], rows: list[tuple[str, str]], folder: Path) -> dict[str, float]:
     """By kind the largest difference between onnxruntime and stock transformers, each from its own folder, over all shapes."""
     base, found = tiny.save(folder / "base", architecture), {}
-    for kind in kinds:
+    for kind in some:
         row, given, auto = KINDS[kind]
         data = folder / f"{kind}.jsonl"
         data.write_text("".join(json.dumps(row(*pair)) + "\n" for pair in rows), encoding="utf-8")
@@ -57,15 +57,22 @@ def differing(made: Path, plain: Path, texts: list[str], kind: str, auto: Any) -
     return float((ours - theirs).abs().max())
 
 
-@pytest.mark.parametrize(("architecture", "kinds"), SAMPLE.items())
-def test_a_sample(architecture: str, kinds: list[str], rows: list[tuple[str, str]], tmp_path: Path) -> None:
-    assert max(differences(architecture, kinds, rows, tmp_path).values()) < 1e-4
+def kinds(architecture: str) -> list[str]:
+    """All of them, but for what transformers has no head for."""
+    return [kind for kind in KINDS if (architecture, kind) != ("opt", "tag")]
+
+
+@pytest.mark.parametrize(("architecture", "some"), SAMPLE.items())
+def test_a_sample(architecture: str, some: list[str], rows: list[tuple[str, str]], tmp_path: Path) -> None:
+    assert max(differences(architecture, some, rows, tmp_path).values()) < 1e-4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_kind_of_run(architecture: str, rows: list[tuple[str, str]], tmp_path: Path) -> None:
-    found = differences(architecture, list(KINDS), rows, tmp_path)
-    print(architecture, found)
-    assert len(found) == 6 and max(found.values()) < 1e-4, found
-    assert len(ARCHITECTURES) * len(found) == 84
+    found = differences(architecture, kinds(architecture), rows, tmp_path)
+    assert found.keys() == set(kinds(architecture)) and max(found.values()) < 1e-4, found
+
+
+def test_so_many_pairs_are_visited() -> None:
+    assert sum(len(kinds(architecture)) for architecture in ARCHITECTURES) == 83
