@@ -47,9 +47,11 @@ def main() -> None:
     parser.add_argument("set", choices=sorted(SETS))
     parser.add_argument("--method", default="full")
     parser.add_argument("--patience", type=int)
+    parser.add_argument("--epochs", type=float)
     parser.add_argument("--data", type=Path, default=Path(__file__).parent.parent.parent / "shared" / "data")
     options = parser.parse_args()
-    settings: dict[str, Any] = {**SETS[options.set], "draws": DRAWS, "methods": options.method, "patience": options.patience}
+    settings: dict[str, Any] = {**SETS[options.set], "draws": DRAWS, "methods": options.method}
+    settings |= {"patience": options.patience, "epochs": options.epochs}
     settings = {name: value for name, value in settings.items() if value is not None}
     settings |= {"data": options.data / options.set / "train.csv", "test": options.data / settings["test"]}
     found: dict[str, list[float]] = {}
