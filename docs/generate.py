@@ -68,7 +68,7 @@ def page() -> str:
         "## Other spellings", "Settings under the names that other tools give them.", _aliases(),
         "## Stages", "Joined by `+` they run from left to right on the same model.", _stages(),
         "### Default learning rate by width of the base", _rates(),
-        "### Default epochs and batch size by training rows", _amounts(),
+        "### Default epochs, batch size and patience by training rows", _amounts(),
         "### Adapters", "Under their PEFT names. Their other defaults are those of `lora`; `targets`, `top_layers` hold for all.",
         _adapters(), "Refused:", _refused(),
         f"### The other defaults (width {USUAL_WIDTH}, {USUAL_ROWS:,} rows)", _others(),
@@ -142,13 +142,13 @@ def _amounts() -> str:
     rows = [
         (f"`{stage}` {key}", *(_value(stage, key, rows=count) for count in ROWS))
         for stage in SHOWN
-        for key in ("epochs", "batch_size")
+        for key in ("epochs", "batch_size", "patience")
     ]
     return _table(("rows", *(f"{count:,}" for count in ROWS)), rows)
 
 
 def _others() -> str:
-    told = ("learning_rate", "epochs", "batch_size")
+    told = ("learning_rate", "epochs", "batch_size", "patience")
     defaults = {stage: STAGES[stage].defaults(Sizes(USUAL_WIDTH, USUAL_ROWS), {}) for stage in SHOWN}
     keys = dict.fromkeys(key for found in defaults.values() for key in found if key not in told)
     rows = ((f"`{key}`", *(_shown(defaults[stage].get(key)) for stage in SHOWN)) for key in keys)

@@ -61,7 +61,7 @@ def stretched(recipe: Recipe, entry: Entry, outcomes: Sequence[Outcome]) -> None
     if rate is not None:
         recipe.stages[0].measured("learning_rate", rate, origin)
     if "patience" in recipe.stages[0].info.takes:
-        recipe.stages[0].measured("patience", epochs, origin)
+        recipe.stages[0].measured("patience", "none", origin)
 
 
 def _epochs(outcome: Outcome) -> float:

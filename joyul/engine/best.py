@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from joyul.contracts import ParameterGroup, Step
 from joyul.engine.average import Average, put
 
 BEST = "best/"
+Patience = int | Literal["none"] | None
 
 
 def good_as(step: Step, top: Step, metric: str) -> bool:
@@ -49,7 +50,7 @@ class Best:
     A state is what `average` says counts. Without validation there is nothing to choose by: the last one stays.
     """
 
-    def __init__(self, groups: Sequence[ParameterGroup], metric: str, patience: int | None, average: Average) -> None:
+    def __init__(self, groups: Sequence[ParameterGroup], metric: str, patience: Patience, average: Average) -> None:
         self.parameters = {name: parameter for group in groups for name, parameter in group.parameters.items()}
         self.metric, self.patience, self.average = metric, patience, average
         self.step: Step | None = None  # whose state is kept
@@ -60,7 +61,7 @@ class Best:
     @property
     def over(self) -> bool:
         """Whether it is time to stop."""
-        return self.patience is not None and self.worse >= self.patience
+        return isinstance(self.patience, int) and self.worse >= self.patience
 
     def read(self, step: Step) -> bool:
         """Take a Step in; True when it is time to stop."""

@@ -161,9 +161,9 @@ class StageSettings(SearchSettings):
     class_weights: Annotated[Literal["none", "balanced"] | None, Doc(
         "balanced gives rare labels the same say", "balanced는 드문 라벨에 같은 무게를 줌", aliases=("class_weight",),
     )] = None
-    patience: Annotated[int | None, Field(ge=1), Doc(
-        "stop after this many epochs without a better validation score",
-        "검증 점수가 이만큼의 에폭 동안 나아지지 않으면 멈춤", aliases=("early_stopping_patience", "early_stopping"), verbs=(*RUN_VERBS, "adjust"),
+    patience: Annotated[Annotated[int, Field(ge=1)] | Literal["none"] | None, Doc(
+        "stop after this many epochs without a better validation score; none trains to the end",
+        "검증 점수가 이만큼의 에폭 동안 나아지지 않으면 멈춤, none은 끝까지 학습", aliases=("early_stopping_patience", "early_stopping"), verbs=(*RUN_VERBS, "adjust"),
     )] = None
     average: Annotated[bool | None, Doc(
         "from the middle of the run on, validate and keep the mean of the weights so far instead of the last ones",

@@ -118,8 +118,13 @@ def _by_layer(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
 
 
 def _full(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
-    """Sets neither small nor large gain from half the rows an update, the root of half the rate, and the mean (LOG.md)."""
+    """Sets neither small nor large gain from half the rows an update, the root of half the rate, and the mean (LOG.md).
+
+    Of a small set too few rows validate to say when to stop: few epochs, to their end, are as long and better.
+    """
     found = _by_layer(sizes, given)
+    if sizes.rows < MIDDLING[0] and given.get("epochs") is None:
+        found["patience"] = Default("none", words("why_rows", rows=sizes.rows))
     if MIDDLING[0] <= sizes.rows < MIDDLING[1]:
         rate = float(f"{_by_width(sizes.width, FULL_RATES) * math.sqrt(0.5):.1e}")
         found["learning_rate"] = Default(rate, words("why_width", width=sizes.width))
@@ -187,7 +192,7 @@ def _learned(en: str, ko: str, rates: tuple[tuple[int, float], ...], length: int
 STAGES: dict[str, StageInfo] = {
     "full": StageInfo(
         "every weight", "모든 가중치", (*TRAINING, *BY_LAYER), {"learning_rate": (1e-8, 1e-2), "epochs": (0, 1000)},
-        _training(FULL_RATES, batch_size=16, updates=160, least=3, most=12, patience=3, own=_full),
+        _training(FULL_RATES, batch_size=16, updates=160, least=3, most=9, patience=3, own=_full),
     ),
     "layers": StageInfo(
         "the top layers and the head", "위쪽 층들과 분류 층", (*TRAINING, "top_layers", *BY_LAYER),

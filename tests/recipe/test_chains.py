@@ -94,6 +94,9 @@ def test_defaults_depend_on_method_and_width_and_say_so() -> None:
     head = from_words("train", {"data": "x.csv", "method": "head"})
     assert (head.stages[0].settle(Sizes(384, 5000)).learning_rate or 0) > rates[384]
     small = from_words("train", {"data": "x.csv"}).stages[0].settle(Sizes(384, rows=100))
+    assert small.patience == "none", "the few epochs of a small set run to their end"
+    asked = from_words("train", {"data": "x.csv", "epochs": 100}).stages[0].settle(Sizes(384, rows=100))
+    assert asked.patience == 3, "who asks for many epochs is stopped"
     assert (small.epochs or 0) > 3
 
 
