@@ -102,7 +102,8 @@ class Best:
 
     def resume(self, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `record` and `tensors`; the present weights are in the model by now."""
-        self.step, self.top = (Step(**record[name]) if record[name] else None for name in ("step", "top"))
+        top = record.get("top", record["step"])  # a state that was saved before the two could differ holds one
+        self.step, self.top = (Step(**found) if found else None for found in (record["step"], top))
         self.worse = record["worse"]
         self.state = {name: tensors[BEST + name].to(p.device) for name, p in self.parameters.items() if BEST + name in tensors}
         if record["here"]:

@@ -276,7 +276,8 @@ def _captured(
     except OSError as error:
         notes.warn("trunk_not_kept", folder=str(folder), reason=error.strerror or str(error))
         return False
-    notes.say("trunk", layers=trunk.height, of=len(trunk.layers), size=f"{size / 2**20:.0f}")
+    if train:  # said once, not again when the result answers test rows
+        notes.say("trunk", layers=trunk.height, of=len(trunk.layers), size=f"{size / 2**20:.0f}")
     return True
 
 

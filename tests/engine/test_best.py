@@ -50,6 +50,17 @@ def test_scores_that_the_rows_cannot_tell_apart_leave_the_latest_state() -> None
     assert best.worse == 2, "nearly as good is not better: patience goes on counting"
 
 
+def test_a_state_saved_before_the_latest_was_kept_is_gone_on_with() -> None:
+    """It holds one Step, which was the highest and the one that was kept."""
+    weight = nn.Parameter(torch.ones(1))
+    moving = [ParameterGroup("all", {"weight": weight})]
+    saved, best = (Best(moving, "accuracy", 3, Average(moving, None)) for _ in range(2))
+    saved.read(step(1, (0.7, 0.9)))
+    record = {key: value for key, value in saved.record().items() if key != "top"}
+    best.resume(record, saved.tensors())
+    assert best.top == best.step == saved.step
+
+
 @pytest.mark.parametrize("hits", [18, 17, 9, 0])
 def test_the_error_of_a_share_is_wilsons_downwards(hits: int) -> None:
     found = Evaluation(["a"] * 18, [Prediction("a")] * hits + [Prediction("b")] * (18 - hits), {"accuracy": hits / 18})
