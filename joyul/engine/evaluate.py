@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from joyul.contracts import STANDARD_ERROR, Form, Prediction, Row, Task
+from joyul.contracts import STANDARD_ERROR, Batch, Form, Prediction, Row, Task
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
 from joyul.engine.finite import require_finite
@@ -32,14 +32,24 @@ def predict(
 
     Only predictions are kept, never outputs, so that evaluation takes no more memory than a training step.
     """
+    found = computed(model, form, rows, lambda: form.reader(model), notes, most)
+    without = [row.id for row, prediction in zip(rows, found, strict=True) if _numberless(prediction)]
+    (notes or Notes()).rows("rows_without_answer", without)
+    return found
+
+
+def computed(
+    model: nn.Module, form: Form, rows: Sequence[Row], reader: Callable[[], Callable[[Batch], Iterable[Found]]],
+    notes: Notes | None = None, most: int | None = None,
+) -> list[Found]:  # fmt: skip
+    """What the function that `reader` makes finds for each row of a batch, in the order of `rows`."""
     model.eval()
-    found: dict[int, Prediction] = {}
+    found: dict[int, Found] = {}
     with torch.no_grad(), _lean(model, form, rows, most) as pieces:
-        read = form.reader(model)
+        read = reader()
         for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
             for part, answers in _halved(piece, lambda part: read(form.collate(part))):
                 found |= zip(map(id, part), answers, strict=True)
-    (notes or Notes()).rows("rows_without_answer", [row.id for row in rows if _numberless(found[id(row)])])
     return [found[id(row)] for row in rows]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -37,14 +37,14 @@ class Cloze(Prompted):
         """The label words as tokens. Raises UsageError for words that cannot be told apart or are not known."""
         return Masks(tokens_of(self.wording, self.setting))
 
-    def encode(self, examples: Iterable[Example]) -> list[Row]:
-        listed = list(examples)
+    def tokenised(self, examples: Sequence[Example]) -> list[Row]:
+        """The rows with a gap; where it is stands in `aside`."""
         if self.setting.tokenizer.mask_token is None:
             raise DoesNotFit("form_without_mask", form=self.name, tokenizer=self.setting.tokenizer.name_or_path)
-        if listed:
-            self.wording.fits(listed[0].inputs)
-        rows = fitted(listed, self._tokens, self.setting)
-        return [replace(row, aside=self._gap(row, example)) for row, example in zip(rows, listed, strict=True)]
+        if examples:
+            self.wording.fits(examples[0].inputs)
+        rows = fitted(examples, self._tokens, self.setting)
+        return [replace(row, aside=self._gap(row, example)) for row, example in zip(rows, examples, strict=True)]
 
     def _tokens(self, inputs: Sequence[Mapping[str, Any]]) -> list[dict[str, list[int]]]:
         gap = self.setting.tokenizer.mask_token * self.masks.count
@@ -64,8 +64,8 @@ class Cloze(Prompted):
         logits = model(**batch.inputs).logits
         return logits[torch.arange(len(batch.rows)), [row.aside for row in batch.rows]]  # type: ignore[no-any-return]
 
-    def scores(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Log probabilities of the labels, shape (rows, labels)."""
+    def said(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Log probabilities of the labels from what fits into the gap, shape (rows, labels)."""
         masks = self.masks
         several = masks.count > 1
         with output_rows(model, masks.tokens, normalised=several) as few:

@@ -5,7 +5,7 @@ Causal models go on from the prompt; encoder-decoders read it and begin an answe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -59,14 +59,14 @@ class Continuation(Prompted):
         count = next((place for place, special in enumerate(found["special_tokens_mask"]) if not special), 0)
         return list(found["input_ids"][:count])
 
-    def encode(self, examples: Iterable[Example]) -> list[Row]:
-        listed = list(examples)
+    def tokenised(self, examples: Sequence[Example]) -> list[Row]:
+        """The rows up to the label. Raises UsageError where something follows it."""
         if self.wording.template.partition("{label}")[2].strip():
             raise UsageError("label_not_last", template=self.wording.template, form=self.name)
-        if listed:
-            self.wording.fits(listed[0].inputs)
+        if examples:
+            self.wording.fits(examples[0].inputs)
         longest = max(map(len, self.trie.paths))  # also says what is wrong with the words, where an encoder does not read them
-        return fitted(listed, self._tokens, self.setting, 0 if self.two_halves else longest)
+        return fitted(examples, self._tokens, self.setting, 0 if self.two_halves else longest)
 
     def _tokens(self, inputs: Sequence[Mapping[str, Any]]) -> list[dict[str, list[int]]]:
         texts = [self.wording.before(values) for values in inputs]
@@ -80,8 +80,8 @@ class Continuation(Prompted):
         begins = Trie((((0,),), ((1,),)))  # two words of one token: read at once
         return (_answers if self.two_halves else _goes_on)(model, batch, begins)[:, 0]
 
-    def scores(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Log probabilities of the labels, shape (rows, labels)."""
+    def said(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Log probabilities of the labels from what comes next, shape (rows, labels)."""
         with output_rows(model, self.trie.tokens) as few:
             logits = _answers(model, batch, self.trie) if self.two_halves else _goes_on(model, batch, self.trie)
         return self.trie.scores(logits if few else picked(logits, self.trie.tokens))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import torch
@@ -40,8 +41,23 @@ class Prompted(ABC):
         """The reason this Form cannot serve the task on such a base, or None."""
 
     @abstractmethod
+    def tokenised(self, examples: Sequence[Example]) -> list[Row]:
+        """Tokens of each Example around one template; the text cut where the base cannot read it all."""
+
+    @cached_property
+    def members(self) -> tuple[Self, ...]:
+        """The Forms of an ensemble, each around one template and without calibration; itself where there is one template."""
+        if not self.wording.ensemble:
+            return (self,)
+        return tuple(self.worded(replace(self.wording.saying([phrase]), bias={})) for phrase in self.wording.phrases)
+
     def encode(self, examples: Iterable[Example]) -> list[Row]:
-        """Tokens of each Example; the text cut where the base cannot read it all."""
+        """Tokens of each Example. Of an ensemble a row's `aside` holds the rows of all members, and it reads as the first."""
+        listed = list(examples)
+        parts = [member.tokenised(listed) for member in self.members]
+        if len(parts) == 1:
+            return parts[0]
+        return [replace(row[0], aside=row, cut=max(one.cut for one in row)) for row in zip(*parts, strict=True)]
 
     @property
     def paired(self) -> bool:
@@ -65,32 +81,39 @@ class Prompted(ABC):
         return self.worded(replace(self.wording, bias=bias))
 
     @abstractmethod
+    def said(self, model: nn.Module, batch: Batch) -> Tensor:
+        """`scores` around one template."""
+
     def scores(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Log probabilities of the labels before calibration, shape (rows, labels), with gradient."""
+        """Log probabilities of the labels before calibration, shape (rows, labels), with gradient.
+
+        Of an ensemble their mean over its templates (Schick and Schütze, 2021, each weighing the same); what each would have to
+        be divided by to sum to 1 is the same for all labels of a row, and so is the mean of it.
+        """
+        if len(self.members) == 1:
+            return self.said(model, batch)
+        found = []
+        for place, member in enumerate(self.members):
+            mine = [row.aside[place] for row in batch.rows]
+            found.append(member.said(model, member.collate(mine) if place else replace(batch, rows=mine)))
+        return torch.stack(found).mean(dim=0)
 
     @abstractmethod
     def expected(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits of the whole vocabulary where the answer begins, shape (rows, vocabulary)."""
 
-    def scorer(self, model: nn.Module) -> Callable[[Batch], Tensor]:
-        """`scores` for many batches: what they share is computed here."""
-        return lambda batch: self.scores(model, batch)
-
     def collate(self, rows: Sequence[Row]) -> Batch:
         return readouts.batch(rows, self.setting)
 
     def losses(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        found = self.scores(model, batch)
-        return readouts.losses(found + self._bias(found), batch.targets, self.setting.task, label_smoothing)
+        return readouts.losses(self.calibrated(self.scores(model, batch)), batch.targets, self.setting.task, label_smoothing)
 
     def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:
-        score = self.scorer(model)
+        return lambda batch: readouts.predictions(self.calibrated(self.scores(model, batch)), self.setting.task)
 
-        def read(batch: Batch) -> list[Prediction]:
-            found = score(batch)
-            return readouts.predictions(found + self._bias(found), self.setting.task)
-
-        return read
+    def calibrated(self, scores: Tensor) -> Tensor:
+        """Scores of labels moved by the bias of each."""
+        return scores + self._bias(scores)
 
     def _bias(self, like: Tensor) -> Tensor:
         bias = [self.wording.bias.get(label, 0.0) for label in self.setting.task.labels]

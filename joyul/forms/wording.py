@@ -24,11 +24,28 @@ INPUTS = ("text", "text_pair")
 
 
 @dataclass(frozen=True)
+class Phrase:
+    """A template and the words of the labels in it."""
+
+    template: str
+    words: Mapping[str, tuple[str, ...]]
+
+    def of(self, label: str) -> tuple[str, ...]:
+        """The words of a label."""
+        return self.words.get(label) or (label,)
+
+    def spec(self, task: Task) -> dict[str, Any]:
+        """As prompt.yaml has it."""
+        return {"template": self.template, "words": {label: list(self.of(label)) for label in task.labels}}
+
+
+@dataclass(frozen=True)
 class Wording:
     """`words` maps a label to the words that stand for it (itself where none are given); `bias` to what its score is moved by.
 
     A demonstration maps `text`, `label` (and `text_pair`) to their values. `nearest`: of all of them so many are shown, those
-    most like the row; 0: all are, before every row.
+    most like the row; 0: all are, before every row. `ensemble`: further templates, asked one by one with all else as it stands;
+    the log probabilities that each gives the labels are averaged.
     """
 
     template: str = "{text} {label}"
@@ -37,15 +54,26 @@ class Wording:
     demonstrations: tuple[Mapping[str, str], ...] = ()
     bias: Mapping[str, float] = field(default_factory=dict)
     nearest: int = 0
+    ensemble: tuple[Phrase, ...] = ()
 
     def of(self, label: str) -> tuple[str, ...]:
         """The words of a label."""
         return self.words.get(label) or (label,)
 
     def with_template(self, template: str) -> Self:
-        """The same around another template. Raises UsageError for one without `{text}` or `{label}`."""
+        """The same around another template alone. Raises UsageError for one without `{text}` or `{label}`."""
         check_template(template)
-        return replace(self, template=template)
+        return replace(self, template=template, ensemble=())
+
+    @property
+    def phrases(self) -> tuple[Phrase, ...]:
+        """Every template with its words, the first one's own first."""
+        return (Phrase(self.template, self.words), *self.ensemble)
+
+    def saying(self, phrases: Sequence[Phrase]) -> Self:
+        """The same around other templates: the mean of what each says, where they are several."""
+        first, *others = phrases
+        return replace(self, template=first.template, words=first.words, ensemble=tuple(others))
 
     def opening(self, inputs: Mapping[str, Any]) -> str:
         """What stands in front of a row."""
@@ -83,7 +111,8 @@ class Wording:
 
     def spec(self, task: Task) -> dict[str, Any]:
         """As prompt.yaml has it."""
-        found: dict[str, Any] = {"template": self.template, "words": {label: list(self.of(label)) for label in task.labels}}
+        found = self.phrases[0].spec(task)
+        found |= {"ensemble": [phrase.spec(task) for phrase in self.ensemble]} if self.ensemble else {}
         found |= {"instruction": self.instruction} if self.instruction else {}
         found |= {"demonstrations": [dict(item) for item in self.demonstrations]} if self.demonstrations else {}
         found |= {"nearest": self.nearest} if self.nearest else {}
@@ -92,12 +121,20 @@ class Wording:
     @classmethod
     def restore(cls, spec: Mapping[str, Any], task: Task) -> Self:
         """From what `spec` gave, edited or not. Raises UsageError for labels that the task does not have."""
-        check_template(spec["template"])
+        phrase, *others = (_phrase(item, spec, task) for item in (spec, *(spec.get("ensemble") or ())))
         shown = tuple(dict(item) for item in spec.get("demonstrations") or ())
-        known((*(spec.get("words") or {}), *(spec.get("bias") or {}), *(item["label"] for item in shown)), task)
+        known((*(spec.get("bias") or {}), *(item["label"] for item in shown)), task)
         bias = {label: float(value) for label, value in (spec.get("bias") or {}).items()}
-        said = listed_words(spec.get("words") or {})
-        return cls(spec["template"], said, spec.get("instruction") or "", shown, bias, int(spec.get("nearest") or 0))
+        instruction, nearest = spec.get("instruction") or "", int(spec.get("nearest") or 0)
+        return cls(phrase.template, phrase.words, instruction, shown, bias, nearest, tuple(others))
+
+
+def _phrase(item: Mapping[str, Any], first: Mapping[str, Any], task: Task) -> Phrase:
+    """One of several templates as prompt.yaml has it, with the words of the first where it has none of its own."""
+    check_template(item["template"])
+    said = listed_words(item.get("words") or first.get("words") or {})
+    known(said, task)
+    return Phrase(item["template"], said)
 
 
 def known(labels: Iterable[str], task: Task) -> None:

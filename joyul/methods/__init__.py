@@ -26,7 +26,8 @@ def _adapter(name: str, run: RunSettings, stage: StageSettings) -> Method:
 
 def _prompt(run: RunSettings, stage: StageSettings) -> Method:
     wide = stage.search == "wide" if stage.search else run.template is None and run.prompt is None
-    return Prompt(run.template or (), wide, stage.candidates or 12, stage.demonstrations, run.seed)
+    fixed = run.prompt is not None and not wide
+    return Prompt(run.template or (), wide, stage.candidates or 12, stage.demonstrations, run.seed, fixed)
 
 
 METHODS: dict[str, Build] = {

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from joyul.contracts import Example, Form, Prediction
+from joyul.contracts import Example, Form
 from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import device
 from joyul.forms.label_words import word_tokens
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from joyul.forms.prompted import Prompted
     from joyul.forms.similarity import Similarity
 
-Ask = Callable[[Form, Sequence[Example]], Sequence[Prediction]]  # what a Form answers on rows
+Numbers = np.ndarray[Any, Any]
+Ask = Callable[[Any, Sequence[Example]], Numbers]  # the probabilities that a Form gives the labels of rows
 Maker = Callable[[Any, Sequence[Example], Ask], Form]
 LEAST = 1e-6  # probability that calibration takes a label to have at least
 LIKELY = 500  # tokens that the base finds likely on the whole, among which label words are looked for
@@ -61,29 +62,22 @@ def calibrated(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -
 
     It reads the rows' texts, not their labels.
     """
-    return with_bias(form, _told(form, rows, ask))
+    return with_bias(form, ask(with_bias(form, None), rows)) if rows else form
 
 
 def content_free(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> Form:
     """The same against texts that say nothing (Zhao et al., 2021, contextual calibration): the rows are not read."""
     empty = [Example(text, {"text": text, **({"text_pair": text} if form.paired else {})}) for text in ("N/A", "-", "...")]
-    return with_bias(form, _told(form, empty, ask))
+    return with_bias(form, ask(with_bias(form, None), empty))
 
 
-def _told(form: Prompted | Similarity, rows: Sequence[Example], ask: Ask) -> list[Mapping[str, float]]:
-    """Probabilities of the labels for each row, without calibration."""
-    return [answer.scores or {} for answer in ask(with_bias(form, []), rows)]
-
-
-def with_bias(form: Prompted | Similarity, scores: Sequence[Mapping[str, float]]) -> Form:
-    """The Form whose labels are moved by minus the log of their mean probability; as it stands where that is not listed."""
-    found = [one for one in scores if one]
-    labels = form.setting.task.labels
-    bias = {}
-    if found:
-        means = {label: max(LEAST, sum(one.get(label, 0.0) for one in found) / len(found)) for label in labels}
-        bias = {label: round(-math.log(mean), 4) for label, mean in means.items()}
-    return form.biased(bias)
+def with_bias(form: Prompted | Similarity, probabilities: Numbers | None) -> Form:
+    """The Form whose labels are moved by minus the log of their mean probability, (rows, labels); None: without calibration."""
+    known = probabilities[np.isfinite(probabilities).all(axis=1)] if probabilities is not None else ()
+    if not len(known):
+        return form.biased({})
+    moved = -np.log(np.mean(known, axis=0).clip(LEAST))
+    return form.biased({label: round(float(by), 4) for label, by in zip(form.setting.task.labels, moved, strict=True)})
 
 
 def worded_by_base(model: nn.Module) -> Maker:
@@ -110,7 +104,7 @@ def worded_by_base(model: nn.Module) -> Maker:
 def _expected(model: nn.Module, form: Prompted, rows: Sequence[Example]) -> torch.Tensor:
     """Log probabilities of the whole vocabulary where the first word of the answer stands, shape (rows, vocabulary)."""
     model.eval()
-    encoded = form.encode(rows)
+    encoded = form.tokenised(rows)
     found: dict[str, torch.Tensor] = {}
     with torch.no_grad():
         for piece in cut(encoded, TOKEN_BUDGET[device().type]):

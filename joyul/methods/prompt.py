@@ -17,6 +17,7 @@ from joyul.forms.instruct import Instruct
 from joyul.forms.prompted import Prompted, askable
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
+from joyul.forms.wording import Phrase
 from joyul.methods import offers
 from joyul.methods.base import InPlace
 from joyul.methods.edits import edits
@@ -31,7 +32,8 @@ SHARES = (0.25, 0.5, 0.75)  # of a label in its texts, the rest in its prompts
 class Prompt(InPlace):
     """`templates` as the user gave them; the Form as it stands is always a candidate, before them.
 
-    `wide`: also try what nobody gave, at most `candidates` in a round. `shown`: demonstrations a label (0: none).
+    `wide`: also try what nobody gave, at most `candidates` in a round. `shown`: demonstrations a label (0: none). `fixed`: the
+    Form is a prompt.yaml, and stays as that says.
     """
 
     templates: tuple[str, ...] = ()
@@ -39,6 +41,7 @@ class Prompt(InPlace):
     candidates: int = 12
     shown: int | None = None
     seed: int = 0
+    fixed: bool = False
     name: ClassVar[str] = "prompt"
     trains: ClassVar[bool] = False
 
@@ -52,22 +55,24 @@ class Prompt(InPlace):
         found = [form, *(one for one in given if one != form)]
         if self.wide:
             found += [one for one in self._usual(form) if one not in found]
-        return found
+        return [*found, *_together([one for one in given if isinstance(one, Prompted | Similarity)])]
 
     def further(self, model: nn.Module, best: Form, done: int) -> Sequence[Form | Callable[..., Form]] | None:
         if isinstance(best, Instruct):  # every try is paid: only what was asked for
             return self._shown(best, self.shown, 1) if done == 1 and self.shown else None
-        if not self.wide or not isinstance(best, Prompted | Similarity):
+        if self.fixed or not isinstance(best, Prompted | Similarity):
             return None
+        calibrated = [offers.content_free, offers.calibrated]
+        if not self.wide:
+            return calibrated if done == 1 else None
         if done <= EDITING:
-            found = self._edited(best)
-            return random.Random(self.seed + done).sample(found, min(len(found), self.candidates))
+            return self._edited(best, random.Random(self.seed + done))
         if done == EDITING + 1:
             return self._learned(model, best)
-        return [offers.content_free, offers.calibrated] if done == EDITING + 2 else None
+        return calibrated if done == EDITING + 2 else None
 
     def _usual(self, form: Form) -> list[Form]:
-        """What is usually asked, one wording at a time."""
+        """What is usually asked, one wording at a time, and all of them together."""
         said = readable(form.setting.task.labels)
         if isinstance(form, Similarity):
             known = form == form.asked(usual(form.name, said))
@@ -78,17 +83,20 @@ class Prompt(InPlace):
         known = any(form.wording.words == wording.words for wording in usual(form.name, said, form.paired))
         found = usual(form.name, said if known else form.wording.words, form.paired, named=not known)
         asked = [form.worded(replace(wording, instruction=form.wording.instruction)) for wording in found]
-        return [one for one in asked if askable(one)]
+        fitting = [one for one in asked if askable(one)]
+        return [*fitting, *_together(fitting)]
 
-    def _edited(self, best: Prompted | Similarity) -> Sequence[Form]:
-        if isinstance(best, Prompted):
-            return [best.worded(replace(best.wording, template=template)) for template in edits(best.wording.template)]
-        found: list[Form] = []
-        for place, template in enumerate(best.templates):
-            others = best.templates[:place] + best.templates[place + 1 :]
-            found += [replace(best, templates=others)] if others else []
-            found += [replace(best, templates=(*best.templates, made)) for made in edits(template) if made not in best.templates]
-        return found
+    def _edited(self, best: Prompted | Similarity, draw: random.Random) -> Sequence[Form]:
+        """Edits of a template, at most `candidates`; a language model reads each once, for its place and for one beside it."""
+        if isinstance(best, Similarity):
+            found = _edited_prompts(best)
+            return draw.sample(found, min(len(found), self.candidates))
+        phrases = best.wording.phrases
+        every = [(place, Phrase(made, one.words)) for place, one in enumerate(phrases) for made in edits(one.template)]
+        fewer = [phrases[:place] + phrases[place + 1 :] for place in range(len(phrases))] if len(phrases) > 1 else []
+        for place, made in draw.sample(every, min(len(every), self.candidates)):
+            fewer += [(*phrases[:place], made, *phrases[place + 1 :]), (*phrases, made)]
+        return [best.worded(best.wording.saying(one)) for one in fewer if len(set(map(repr, one))) == len(one)]
 
     def _learned(self, model: nn.Module, best: Prompted | Similarity) -> Sequence[offers.Maker]:
         """Forms that are made from labelled rows."""
@@ -103,3 +111,25 @@ class Prompt(InPlace):
         near = min(MOST_NEAREST, most * len(best.setting.task.labels))
         drawn = [offers.showing(count, self.seed + draw) for count in sorted({1, most}) for draw in range(draws)]
         return [*drawn, offers.showing_nearest(near, self.seed)]
+
+
+def _together(forms: Sequence[Prompted | Similarity]) -> list[Form]:
+    """The ensemble of several Forms that differ in their templates."""
+    if len(forms) < 2:
+        return []
+    first = forms[0]
+    if isinstance(first, Similarity):
+        templates = dict.fromkeys(one for form in forms if isinstance(form, Similarity) for one in form.templates)
+        return [replace(first, templates=tuple(templates))]
+    phrases = [one for form in forms if isinstance(form, Prompted) for one in form.wording.phrases]
+    return [first.worded(first.wording.saying(phrases))]
+
+
+def _edited_prompts(best: Similarity) -> list[Form]:
+    """One template less, or one more: an edit of another."""
+    found: list[Form] = []
+    for place, template in enumerate(best.templates):
+        others = best.templates[:place] + best.templates[place + 1 :]
+        found += [replace(best, templates=others)] if others else []
+        found += [replace(best, templates=(*best.templates, made)) for made in edits(template) if made not in best.templates]
+    return found

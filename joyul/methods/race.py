@@ -29,7 +29,7 @@ FOLDS = 5  # a Form made from labelled rows is scored on those it was not made f
 SAMPLES = 500
 
 Numbers = np.ndarray[Any, Any]
-Maker = Callable[[Form, Sequence[Example], Callable[[Form, Sequence[Example]], Sequence[Prediction]]], Form]
+Maker = Callable[[Form, Sequence[Example], Callable[[Any, Sequence[Example]], Numbers]], Form]
 
 
 @dataclass

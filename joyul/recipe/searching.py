@@ -15,9 +15,11 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     search: Annotated[Literal["given", "wide"] | None, Doc(
-        "prompt: given tries the templates given, wide also usual ones, edits, demonstrations, label words and calibration "
+        "prompt: given tries the templates given, each, all together and calibrated, wide also usual ones, edits, demonstrations "
+        "and label words "
         "(default: wide unless template= or prompt= is given)",
-        "prompt: given은 준 틀만, wide는 흔한 틀, 고친 틀, 예시, 라벨 단어, 보정까지 (기본: template=도 prompt=도 없으면 wide)",
+        "prompt: given은 준 틀을 하나씩, 모두 함께, 보정해서. wide는 흔한 틀, 고친 틀, 예시, 라벨 단어까지 "
+        "(기본: template=도 prompt=도 없으면 wide)",
     )] = None
     candidates: Annotated[int | None, Field(ge=1, le=1000), Doc(
         "prompt: edits tried in a round", "prompt: 한 번에 시도하는 고친 틀의 수", aliases=("num_candidates",),
