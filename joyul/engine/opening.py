@@ -15,11 +15,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import Cache, DynamicCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
+from transformers import DynamicCache, PreTrainedModel
 
 from joyul.contracts import Batch, Row
 from joyul.engine.device import device
+from joyul.engine.known import filled, known
 
 WORTH = 16  # tokens; a shorter opening is read with every row
 TOLERANCE = 1e-4  # of the largest state: fp32 sums in another order
@@ -93,7 +93,7 @@ def _patched(owner: PreTrainedModel, tokens: Sequence[int]) -> Iterator[None]:
         read: Tensor | None = given.get("input_ids")
         if read is None or not _opens(read, ids) or given.get("past_key_values") is not None:
             return before(*args, **kwargs)
-        output = before(**{**given, "input_ids": read[:, ids.shape[1] :], "past_key_values": _known(kept)})
+        output = before(**{**given, "input_ids": read[:, ids.shape[1] :], "past_key_values": known(filled(kept))})
         output.last_hidden_state = functional.pad(output.last_hidden_state, (0, 0, ids.shape[1], 0))
         return output
 
@@ -110,20 +110,3 @@ def _patched(owner: PreTrainedModel, tokens: Sequence[int]) -> Iterator[None]:
 def _opens(read: Tensor, ids: Tensor) -> bool:
     count = ids.shape[1]
     return read.shape[1] > count and bool((read[:, :count] == ids).all())
-
-
-class _Known(DynamicLayer):  # type: ignore[no-untyped-call]
-    """Keys and values of shape (1, heads, opening, size) before those of any number of rows, of which nothing is kept."""
-
-    def __init__(self, keys: Tensor, values: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.lazy_initialization(keys, values)
-        self.keys, self.values = self.known = keys, values
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        keys, values = (part.expand(len(key_states), -1, -1, -1) for part in self.known)
-        return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
-
-
-def _known(kept: Any) -> Cache:
-    return Cache(layers=[_Known(layer.keys, layer.values) for layer in kept.layers])

@@ -1,4 +1,4 @@
-"""Learned vectors in front of the text, for whoever asks the model: outside, only the positions of the text exist.
+"""Learned vectors in front of the text or behind it, for whoever asks the model: outside, only the positions of the text exist.
 
 Inside, a row is `[pad][prompt][text]` (or `[prompt][text][pad]`: padding stays on the side it came from) with explicit
 positions, counted over what is real. The vectors are put in before the model embeds and taken out before anything reads its
@@ -6,40 +6,54 @@ states: the pooler finds [CLS] first, a tagger one state a token, a decoder's he
 prompt stands in the cache alone. The decoder behind an encoder reads the prompt's states too, as PEFT's does; that encoder's
 padding goes to the right, for BART counts positions by place. A prefix has no place here, only its positions: the text is read as
 if it stood behind it.
+
+Behind the text (`[text][prompt]`, then what is answered) the last vector speaks for the row: its state is seen wherever one of
+the text is looked for. No token of the text sees the vectors then, so that its keys and values may be known beforehand.
 """
 
 from __future__ import annotations
 
 import inspect
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import Cache, PreTrainedModel
 
 from joyul.bases.anatomy import architecture, inner
 from joyul.engine.learned import Inserted, Learned, scattered
 
 NAME = "learned_prompt"
+Texts = Callable[[Tensor], tuple[Cache, Tensor] | None]
 
 
 class _Pass(threading.local):
     """What is remembered of the pass that runs now, of each thread its own."""
 
     places: Tensor | None = None  # of the states that are seen outside among those of the model; None: all, as they stand
+    lengths: Tensor | None = None  # tokens of each row's text
+    said: Tensor | None = None  # the same, from outside; None: a row is all text
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Pass:
         return _Pass()
 
 
 class Placement(Inserted):
-    """A part of `entrance(model)`: the vectors in front of the text (None: none), and how many positions a prefix takes."""
+    """A part of `entrance(model)`: the vectors (None: none), and how many positions a prefix takes.
+
+    `behind`: they stand behind the text; `texts` then gives, for the tokens of a pass, keys and values of its texts and which of
+    them are real, where they are known.
+    """
 
     def __init__(self, entrance: nn.Module, reader: nn.Module | None, first_position: int, first_read: bool) -> None:
         super().__init__()
         self.vectors: Learned | None = None
         self.before = 0
+        self.behind = False
+        self.texts: Texts | None = None
         self._first_position = first_position
         self._accepts = frozenset(inspect.signature(entrance.forward).parameters)
         self._crossed = reader is not None
@@ -61,8 +75,24 @@ class Placement(Inserted):
 
     @property
     def count(self) -> int:
-        """Vectors in front of the text."""
+        """Vectors beside the text."""
         return 0 if self.vectors is None else self.vectors.count
+
+    @contextmanager
+    def texts_end(self, lengths: Tensor) -> Iterator[None]:
+        """While open, the texts of a pass are so many tokens long, shape (rows,); what stands behind them is answered."""
+        self._now.said = lengths[:, None]
+        try:
+            yield
+        finally:
+            self._now.said = None
+
+    def positions(self, mask: Tensor, length: int) -> dict[str, Tensor]:
+        """The positions of the last `length` places, counted over what is real, where the model is told them."""
+        if "position_ids" not in self._accepts:
+            return {}
+        counted = (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
+        return {"position_ids": counted + self._first_position + self.before}
 
     def _enter(self, entrance: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[()], dict[str, Any]]:
         given = {**_named(entrance, args), **kwargs}
@@ -74,6 +104,11 @@ class Placement(Inserted):
         if mask is None:
             mask = tokens.new_ones(len(tokens), max(0, seen - self.count) + tokens.shape[1], dtype=torch.long)
         assert mask.ndim == 2, "learned prompts need the mask of the text, not one made for a compiled cache"
+        if not seen:
+            self._now.lengths = mask.sum(dim=1, keepdim=True) if self._now.said is None else self._now.said
+        known = self.texts(tokens) if self.texts is not None else None
+        if known is not None:
+            return (), self._gone_on(entrance, given, mask, *known)
         self._now.places = None if self._crossed or seen else self._seen_outside(mask)
         if (self.count or self._crossed) and not seen:
             given = self._with_prompt(entrance, given, mask)
@@ -81,14 +116,21 @@ class Placement(Inserted):
         elif self.count:
             mask = self._widened(mask)
             given["attention_mask"] = mask
-        if "position_ids" in self._accepts:
-            length = tokens.shape[1] + (self.count if not seen else 0)
-            positions = (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
-            given["position_ids"] = positions + self._first_position + self.before
-        return (), given
+        return (), given | self.positions(mask, tokens.shape[1] + (self.count if not seen else 0))
+
+    def _gone_on(self, entrance: nn.Module, given: dict[str, Any], mask: Tensor, known: Cache, real: Tensor) -> dict[str, Any]:
+        """The vectors and what is answered behind texts that are known; of those the last token alone was given."""
+        assert self.vectors is not None
+        ids = given.pop("input_ids")
+        answered = entrance.get_input_embeddings()(ids[:, 1:])  # type: ignore[operator]
+        states = torch.cat([self.vectors().to(answered.dtype).expand(len(ids), -1, -1), answered], dim=1)
+        mask = torch.cat([real, mask.new_ones(len(ids), self.count), mask[:, 1:]], dim=1)
+        self._now.places = torch.arange(self.count - 1, states.shape[1], device=ids.device).expand(len(ids), -1)
+        given |= {"inputs_embeds": states, "attention_mask": mask, "past_key_values": known}
+        return given | self.positions(mask, states.shape[1])
 
     def _with_prompt(self, entrance: nn.Module, given: dict[str, Any], mask: Tensor) -> dict[str, Any]:
-        """The same inputs with the vectors put in before each row's first real token."""
+        """The same inputs with the vectors put in before each row's first real token, or behind the last of its text."""
         states = given.pop("inputs_embeds", None)
         ids = given.pop("input_ids", None)
         if states is None:
@@ -106,18 +148,26 @@ class Placement(Inserted):
     def _order(self, mask: Tensor) -> tuple[Tensor | None, Tensor]:
         """Of each position, its source in prompt + text (None: just that order); of each token of the text, its position."""
         count, length = self.count, mask.shape[1]
-        first = mask.long().argmax(dim=1, keepdim=True)
+        first, begin = mask.long().argmax(dim=1, keepdim=True), self._begin(mask)
         tokens = torch.arange(length, device=mask.device).expand(len(mask), -1)
-        if not bool(first.any()):
+        if not bool(begin.any()):
             return None, tokens + count
-        places = count + (tokens - first) % length if self._crossed else tokens + count * (tokens >= first)
-        prompt = torch.arange(count, device=mask.device) + (0 if self._crossed else first)
+        places = count + (tokens - first) % length if self._crossed else tokens + count * (tokens >= begin)
+        prompt = torch.arange(count, device=mask.device) + (0 if self._crossed else begin)
         where = torch.cat([prompt.expand(len(mask), -1), places], dim=1)
         return where.argsort(dim=1), places
+
+    def _begin(self, mask: Tensor) -> Tensor:
+        """The place of each row that its prompt pushes back, shape (rows, 1)."""
+        first = mask.long().argmax(dim=1, keepdim=True)
+        return first + self._now.lengths if self.behind and self._now.lengths is not None else first
 
     def _seen_outside(self, mask: Tensor) -> Tensor | None:
         """Where the text's states are; its first token's in front, where a head reads it. None: all of them, as they stand."""
         sources, places = self._order(mask)
+        if self.behind and self.count:
+            begin = self._begin(mask)
+            return torch.where(places < begin, begin + self.count - 1, places)
         if self._first_read and sources is not None:
             length = mask.shape[1]
             return places.gather(1, (torch.arange(length, device=mask.device) + mask.long().argmax(dim=1, keepdim=True)) % length)
@@ -183,6 +233,18 @@ def placed(model: nn.Module) -> Placement:
         found = Placement(door, reader, first_position(base), _first_read(base))
         door.add_module(NAME, found)
     return found
+
+
+def behind(model: nn.Module) -> bool:
+    """Whether learned vectors stand behind the text."""
+    found = placement(model)
+    return found is not None and found.behind
+
+
+def texts_end(model: nn.Module, lengths: Tensor) -> AbstractContextManager[None]:
+    """While open, the texts of a pass over `model` are so many tokens long: a prompt behind them precedes what is answered."""
+    found = placement(model)
+    return nullcontext() if found is None else found.texts_end(lengths)
 
 
 def unplaced(model: nn.Module) -> None:

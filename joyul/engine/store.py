@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Read = Literal["all", "first", "last"]  # which tokens of a row are kept
+from joyul.notes import Notes
+
+DISK_SHARE = 0.5  # of what is free
+Read = Literal["all", "first", "last", "keys"]  # which tokens of a row are kept; or keys and values of all, in every layer
 
 
 class Store:
@@ -56,6 +60,18 @@ class Stores:
 
     folder: Path | None = None
     kept: dict[tuple[str, int, str, Read], Store] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Path:
+        """Where the files lie."""
+        return self.folder or Path(tempfile.gettempdir())
+
+    def has_room(self, size: int, notes: Notes) -> bool:
+        """Whether so many bytes are far from filling the disk; what follows is told to `notes`."""
+        room = size <= DISK_SHARE * shutil.disk_usage(self.place).free
+        if not room:
+            notes.warn("trunk_too_large", size=f"{size / 2**30:.1f}", folder=str(self.place))
+        return room
 
     def of(self, key: tuple[str, int, str, Read]) -> Store:
         """The store of (digest of what is frozen, layers, precision, tokens kept), made where there is none."""

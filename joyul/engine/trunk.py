@@ -9,13 +9,10 @@ from the parameters that move; that the splice answers like the whole model is t
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,7 +31,6 @@ from joyul.errors import BaseModelError
 from joyul.notes import Notes
 
 TOLERANCE = 1e-5  # of the largest output, fp32
-DISK_SHARE = 0.5  # of what is free
 
 TOKENS: dict[Read, slice] = {"all": slice(None), "first": slice(1), "last": slice(-1, None)}
 
@@ -264,31 +260,28 @@ def _captured(
     """Fill the stores; False where the disk has no room for them."""
     tokens = sum(row.length if read == "all" else 1 for row in (*train, *valid))
     size = 4 * tokens * width(trunk.base)
-    folder = stores.folder or Path(tempfile.gettempdir())
-    if size > DISK_SHARE * shutil.disk_usage(folder).free:
-        notes.warn("trunk_too_large", size=f"{size / 2**30:.1f}", folder=str(folder))
+    if not stores.has_room(size, notes):
         return False
-    frozen = _digest(trunk, form)
+    known = depths(trunk.base)
+    frozen = digest(trunk.base, form, {name: p for name, p in trunk.base.named_parameters() if known[name] <= trunk.height})
     try:
         with unpadded(trunk.base, form.collate(mixed(train or valid)).inputs):
             for rows, kind in ((train, precision), (valid, "fp32")):
                 trunk.capture(form, rows, stores.of((frozen, trunk.height, kind, read)), kind, read, notes)
     except OSError as error:
-        notes.warn("trunk_not_kept", folder=str(folder), reason=error.strerror or str(error))
+        notes.warn("trunk_not_kept", folder=str(stores.place), reason=error.strerror or str(error))
         return False
     if train:  # said once, not again when the result answers test rows
         notes.say("trunk", layers=trunk.height, of=len(trunk.layers), size=f"{size / 2**20:.0f}")
     return True
 
 
-def _digest(trunk: Trunk, form: Form) -> str:
-    """Of all that the states depend on beside the row: frozen weights, and how rows become tokens."""
+def digest(model: nn.Module, form: Form, frozen: Mapping[str, nn.Parameter]) -> str:
+    """Of all that stored states depend on beside the row: frozen weights, and how rows become tokens."""
     setting = form.setting
     found = hashlib.blake2b(repr((form.name, form.spec(), setting.max_length, setting.tokenizer.name_or_path)).encode())
-    placed = placement(trunk.base)
+    placed = placement(model)
     found.update(str(placed.before if placed else 0).encode())  # where the text's positions begin
-    known = depths(trunk.base)
-    for name, parameter in trunk.base.named_parameters():
-        if known[name] <= trunk.height:
-            found.update(name.encode() + parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    for name, parameter in frozen.items():
+        found.update(name.encode() + parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
     return found.hexdigest()

@@ -17,6 +17,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from joyul.bases.anatomy import inner
 from joyul.contracts import Architecture, Batch, Example, Row, Task
+from joyul.engine.placement import texts_end
 from joyul.errors import UsageError
 from joyul.forms.fit import fitted
 from joyul.forms.label_words import Trie, tokens_of
@@ -91,7 +92,8 @@ def _goes_on(model: nn.Module, batch: Batch, trie: Trie) -> Tensor:
     """Logits of a causal model at the nodes of the trie, shape (rows, nodes, ...)."""
     lengths = torch.tensor([row.length for row in batch.rows], device=batch.inputs["input_ids"].device)
     inputs = batch.inputs if trie.paths == [()] else lengthened(batch.inputs, lengths, trie.paths)
-    return at_nodes(model(**inputs).logits, lengths - 1, trie)
+    with texts_end(model, lengths.repeat_interleave(len(trie.paths))):
+        return at_nodes(model(**inputs).logits, lengths - 1, trie)
 
 
 def lengthened(inputs: Mapping[str, Tensor], lengths: Tensor, paths: Sequence[Sequence[int]]) -> dict[str, Tensor]:

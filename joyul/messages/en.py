@@ -380,6 +380,7 @@ ENGLISH = {
     "predicting": "predicting",
     "out_of_memory": "Memory is full even with one row at a time: {row} has {tokens} tokens. Give the process more, lower max_length, choose a smaller base, or train less of it (method=head, method=lora).",
     "trunk": "The lower {layers} of {of} layers stay as they are: computed once for each row and kept ({size} MB).",
+    "texts_stored": "The prompt stands behind the text: keys and values of each text are computed once and kept ({size} MB).",
     "trunk_too_large": "The states of the frozen layers ({size} GB) do not fit on the disk of {folder}: they are computed again in every epoch.",
     "trunk_not_kept": "The states of the frozen layers cannot be kept in {folder} ({reason}): they are computed again in every epoch.",
     "loss_not_finite": "the loss is not finite in rows {rows}. Lower learning_rate, or look at these rows.",
@@ -843,6 +844,8 @@ ENGLISH = {
     # endpoints
     "asking": "asking",
     "form_needs_endpoint": "the form {form} speaks with a model behind an endpoint (base=openai:MODEL)",
+    "after_needs_causal": "position=after is for causal models, whose text does not see what stands behind it. Type position=before",
+    "after_not_for_tokens": "{task} reads every token of the text, and none of them sees a prompt behind it. Type position=before",
     "method_needs_weights": "a model behind an endpoint has no weights here; method=prompt chooses the words it is asked with",
     "endpoint_without_weights": "{found} stands behind an endpoint: there are no weights here to load.",
     "endpoint_needs_httpx": "base=openai:MODEL needs a package that is not installed: pip install 'joyul[endpoint]'.",

@@ -324,6 +324,7 @@ KOREAN = {
     "predicting": "예측",
     "out_of_memory": "한 행씩 계산해도 메모리가 모자랍니다: {row}에 토큰이 {tokens}개 있습니다. 한도를 늘리거나, max_length를 줄이거나, 더 작은 모델을 고르거나, 일부만 학습하세요 (method=head, method=lora).",
     "trunk": "아래쪽 {layers}개 층(전체 {of}개)은 그대로이므로, 행마다 한 번만 계산해 두고 씁니다 ({size} MB).",
+    "texts_stored": "프롬프트가 텍스트 뒤에 있으므로, 각 텍스트의 키와 값은 한 번만 계산해 두고 씁니다 ({size} MB).",
     "trunk_too_large": "고정된 층의 상태({size} GB)를 {folder}의 디스크에 둘 수 없어, 에폭마다 다시 계산합니다.",
     "trunk_not_kept": "고정된 층의 상태를 {folder}에 둘 수 없어({reason}), 에폭마다 다시 계산합니다.",
     "loss_not_finite": "손실이 유한하지 않은 행: {rows}. learning_rate를 낮추거나 이 행들을 살펴보세요.",
@@ -754,6 +755,8 @@ KOREAN = {
     # endpoints
     "asking": "묻는 중",
     "form_needs_endpoint": "{form} 틀은 서버에 있는 모델(base=openai:모델이름)과 대화합니다",
+    "after_needs_causal": "position=after는 텍스트가 뒤에 오는 것을 보지 못하는 인과 언어 모델에 씁니다. position=before로 적으세요",
+    "after_not_for_tokens": "{task} 작업은 텍스트의 토큰마다 읽는데, 뒤에 있는 프롬프트는 어느 토큰에도 보이지 않습니다. position=before로 적으세요",
     "method_needs_weights": "서버에 있는 모델은 가중치가 여기 없습니다. method=prompt로 묻는 말을 고를 수 있습니다",
     "endpoint_without_weights": "{found}은(는) 서버에 있어 읽어 올 가중치가 없습니다.",
     "endpoint_needs_httpx": "base=openai:모델이름에 필요한 패키지가 없습니다: pip install 'joyul[endpoint]'.",

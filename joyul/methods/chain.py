@@ -21,9 +21,11 @@ from joyul.engine.course import Course
 from joyul.engine.device import device
 from joyul.engine.evaluate import validator
 from joyul.engine.loop import Plan, train
+from joyul.engine.placement import behind
 from joyul.engine.recompute import recomputing
 from joyul.engine.saver import Saver
 from joyul.engine.store import Stores
+from joyul.engine.texts import stored_texts
 from joyul.engine.trunk import frozen_trunk
 from joyul.engine.vocabulary import compact_vocabulary
 from joyul.errors import DoesNotFit
@@ -242,7 +244,8 @@ def _train(
         best = Best(moving, form.setting.task.metric, settings.patience, average)
         course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
         steering = Steering(control, best, saver)
-        trunk = frozen_trunk(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
+        reused = stored_texts if behind(tuned.model) else frozen_trunk
+        trunk = reused(tuned.model, form, moving, rows, valid, plan.precision, data.stores, notes)
         try:
             with trunk as (spliced, kept, held):
                 if settings.learning_rate == AUTO:

@@ -2,7 +2,7 @@
 
 It would not with a soft prompt in front of an encoder (it pools a learned vector), nor of a decoder's classifier (it pools a
 pad), nor with a prefix that leaves out layers or stands in an encoder-decoder's encoder, nor around a head of which it keeps but
-a part.
+a part. A prompt behind the text it does not know at all.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from joyul.bases.anatomy import head_names, inner, positions, twin
 from joyul.contracts import Architecture, Form, ParameterGroup
 from joyul.engine.learned import Learned, own_parameters
+from joyul.engine.placement import behind
 from joyul.engine.prefixes import Prefix
 from joyul.errors import RunError, UsageError
 from joyul.files import write_json
@@ -95,7 +96,8 @@ class LearnedStage(InPlace):
             _write(folder / STATE, {f"{number}.{key}": value for number, state in states for key, value in state.items()})
         write_json(folder / ABOUT, {"method": self.name, **self.shape(model), "base": fingerprint(model)})
         layers = len(parts) if isinstance(parts[0], Prefix) else 0
-        exchange.write(exchange.config(model, layers > 0, parts[0].count, layers, head_of(model)), inner(model), folder)
+        if not behind(model):
+            exchange.write(exchange.config(model, layers > 0, parts[0].count, layers, head_of(model)), inner(model), folder)
 
     def load(self, model: nn.Module, folder: Path) -> nn.Module:
         about, tensors = _about(folder), read_tensors(folder)

@@ -208,8 +208,8 @@ class StageSettings(SearchSettings):
     )] = None
 
     prompt_length: Annotated[int | None, Field(ge=1, le=1000), Doc(
-        "learned vectors in front of the text; every one of them is read with every row",
-        "텍스트 앞에 두는 학습 벡터의 수. 모든 행에서 함께 읽힘", aliases=("num_virtual_tokens", "pre_seq_len", "prefix_length", "n_tokens"),
+        "learned vectors beside the text; every one of them is read with every row",
+        "텍스트 곁에 두는 학습 벡터의 수. 모든 행에서 함께 읽힘", aliases=("num_virtual_tokens", "pre_seq_len", "prefix_length", "n_tokens"),
     )] = None
     prompt_init: Annotated[str | None, Doc(
         "what they start from: labels (words of the template and the labels, then of the vocabulary), vocabulary, random, or a text",
@@ -219,6 +219,10 @@ class StageSettings(SearchSettings):
     reparametrisation: Annotated[Literal["none", "mlp", "residual"] | None, Doc(
         "a small network that the vectors pass while they are learned: none, mlp (in their place), residual (beside them)",
         "학습하는 동안 벡터가 거치는 작은 신경망: none, mlp (대신), residual (더하기)", aliases=("reparameterization",),
+    )] = None
+    position: Annotated[Literal["before", "after"] | None, Doc(
+        "where they stand: before the text, or after it (causal models: texts are read once, an update then costs the vectors alone)",
+        "벡터의 자리: before (텍스트 앞) 또는 after (텍스트 뒤. 인과 언어 모델은 텍스트를 한 번만 읽고, 그 뒤로는 벡터만 계산)", aliases=("prompt_position",),
     )] = None
 
     pairs: Annotated[Literal["labels", "dropout"] | None, Doc(

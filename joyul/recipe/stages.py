@@ -169,12 +169,13 @@ def _adapter(adapter: Adapter) -> StageInfo:
     )
 
 
-def _prompt(length: int, through: str) -> Defaults:
+def _prompt(length: int, through: str, takes: tuple[str, ...]) -> Defaults:
     def own(sizes: Sizes, given: Mapping[str, Any]) -> dict[str, Default]:
         every = words("why_method")
         return {
             "prompt_length": Default(length, every), "prompt_init": Default("labels", every), "joint": Default(False, every),
             "reparametrisation": Default(through, every), "weight_decay": Default(0.0, every),
+            **({"position": Default("before", every)} if "position" in takes else {}),
         }  # fmt: skip
 
     return own
@@ -185,7 +186,7 @@ def _learned(en: str, ko: str, rates: tuple[tuple[int, float], ...], length: int
     return StageInfo(
         en, ko, (*TRAINING, *takes, "prompt_length", "prompt_init", "reparametrisation", "joint"),
         {"learning_rate": (1e-5, 10.0), "epochs": (0, 10_000)},
-        _training(rates, batch_size=32, updates=240, least=3, most=12, patience=3, own=_prompt(length, through)),
+        _training(rates, batch_size=32, updates=240, least=3, most=12, patience=3, own=_prompt(length, through, takes)),
     )
 
 
@@ -213,11 +214,11 @@ STAGES: dict[str, StageInfo] = {
     **{name: _adapter(adapter) for name, adapter in ADAPTERS.items()},
     "soft_prompt": _learned(
         "vectors in front of the text, and the head (Lester et al., 2021)", "텍스트 앞의 벡터와 분류 층 (Lester et al., 2021)",
-        PROMPT_RATES, 8, "none",
+        PROMPT_RATES, 8, "none", "position",
     ),
     "p_tuning": _learned(
         "the same, made by a small network (Liu et al., 2021)", "같은 벡터를 작은 신경망으로 만듦 (Liu et al., 2021)",
-        P_TUNING_RATES, 8, "residual",
+        P_TUNING_RATES, 8, "residual", "position",
     ),
     "prefix": _learned(
         "keys and values in every layer, or in the top ones, and the head (Li and Liang, 2021; Liu et al., 2022)",

@@ -19,6 +19,7 @@ from joyul.artifact import Catalogue
 from joyul.bases.anatomy import head_names, inner, width
 from joyul.contracts import Architecture, Batch, Example, Form, ParameterGroup, Prediction, Row, Setting, Task
 from joyul.engine.device import to_device
+from joyul.engine.placement import texts_end
 from joyul.forms import FORMS
 from joyul.forms.rows import pad
 from joyul.forms.tags import IGNORED
@@ -139,7 +140,8 @@ class Continue(TextToText):
         targets = torch.full(given["input_ids"].shape, IGNORED)
         for index, row in enumerate(batch.rows):
             targets[index, row.length : len(whole[index])] = torch.tensor(row.tokens["labels"])
-        logits = model(**given).logits.float()[:, :-1]
+        with texts_end(model, torch.tensor([row.length for row in batch.rows])):
+            logits = model(**given).logits.float()[:, :-1]
         return functional.cross_entropy(logits.mT, targets[:, 1:], ignore_index=IGNORED, reduction="none").sum(dim=1)
 
     def reader(self, model: nn.Module) -> Callable[[Batch], list[Prediction]]:

@@ -21,6 +21,7 @@ import joyul
 from joyul.bases.load import load_model, open_base
 from joyul.cli import main
 from joyul.contracts import Example, Form, Row, Setting
+from joyul.engine.placement import texts_end
 from joyul.engine.unpad import unpadded
 from joyul.errors import DoesNotFit, RunError, UsageError
 from joyul.forms.default import Default
@@ -44,7 +45,10 @@ CELLS = (
     *((base, task, method) for base in DECODERS for task in ("classify", "generate") for method in LEARNED),
     *((base, "generate", method) for base in SEQ2SEQ for method in LEARNED),
 )
-FURTHER = tuple((base, "classify", "prefix") for base in ("distilbert", "modernbert"))  # transformers lets attention be exchanged there
+FURTHER = (
+    *((base, "classify", "prefix") for base in ("distilbert", "modernbert")),  # transformers lets attention be exchanged there
+    *((base, task, "soft_prompt after") for base in DECODERS for task in ("classify", "generate")),
+)
 SAMPLE = (("bart", "generate", "prefix"), ("bert", "tag", "prefix"), ("t5", "generate", "soft_prompt"))
 SHARE = 1e-4  # of the spread of the outputs
 LENGTH = 5
@@ -92,7 +96,8 @@ def fresh(architecture: str, form: Form) -> nn.Module:
 def method_of(name: str, **settings: Any) -> LearnedStage:
     through = "residual" if name == "p_tuning" else "none"
     given = StageSettings(**{"prompt_length": LENGTH, "reparametrisation": through, "prompt_init": "labels", **settings})
-    made = METHODS[name](RunSettings(), given)
+    name, _, position = name.partition(" ")
+    made = METHODS[name](RunSettings(), given.model_copy(update={"position": position or None}))
     assert isinstance(made, LearnedStage)
     return made
 
@@ -137,7 +142,8 @@ def losses_as_given(model: nn.Module, form: Form, rows: list[Row], inputs: dict[
             logits = model(input_ids=ids, attention_mask=mask, labels=labels).logits
         else:
             given = torch.cat([mask, torch.ones_like(labels)], dim=1)
-            logits = model(input_ids=torch.cat([ids, labels], dim=1), attention_mask=given).logits[:, ids.shape[1] - 1 : -1]
+            with texts_end(model, mask.sum(dim=1)):
+                logits = model(input_ids=torch.cat([ids, labels], dim=1), attention_mask=given).logits[:, ids.shape[1] - 1 : -1]
         found.append(nn.functional.cross_entropy(logits[0], labels[0], reduction="sum"))
     return torch.stack(found)[:, None]
 
