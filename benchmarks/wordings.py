@@ -2,7 +2,8 @@
 
     python benchmarks/wordings.py --data ../shared/data
 
-The twenty stand in templates.json and were written before any score was seen. Texts are embedded once. Results go into README.md.
+The twenty stand in templates.json and were written before any score was seen. Texts are embedded once. Results go into
+wordings.json, and from there into README.md.
 With `--held train` the searches are scored on other training rows and nothing else is done: rules of the search are chosen so.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from torch import nn
+from write import keep, stamp
 
 from joyul.bases.load import BaseFiles, load_model, open_base
 from joyul.contracts import Example, Form, Setting
@@ -37,7 +39,7 @@ HERE = Path(__file__).parent
 SEARCHED = ("sst2", "trec")
 SHOTS = 16
 OTHERS = 1500
-MARKS = ("<!-- prompts -->\n", "<!-- /prompts -->\n")
+NAME = "wordings"
 
 
 @dataclass
@@ -128,58 +130,69 @@ def many_prompts(bench: Bench, count: int = 2000, rows: int = 1000) -> float:
     return 60 * (count // len(labels)) * len(labels) / (time.perf_counter() - started)
 
 
+def search_cell(bench: Bench, model: nn.Module, draws: int, others: bool) -> dict[str, Any]:
+    """Means over draws, the deviation of the gain, and how often the default was replaced."""
+    found = [searched(bench, model, seed, others) for seed in range(draws)]
+    cell: dict[str, Any] = {key: mean(one[key] for one in found) for key in ("default", "held", "best", "optimism")}
+    cell["true"] = mean(one["chosen"] - one["held"] for one in found)
+    cell["deviation"] = stdev(one["held"] - one["default"] for one in found) if draws > 1 else 0.0
+    return cell | {"replaced": sum(one["replaced"] for one in found), "draws": draws}
+
+
+def section(found: dict[str, Any]) -> list[str]:
+    """The lines of benchmarks/README.md. What an older measurement did not write down is left open."""
+    lines = [
+        "## Prompts", "",
+        "`python benchmarks/wordings.py`: `starter`, zero-shot, against twenty templates of varied wording that were written",
+        "before any score was seen (templates.json). Accuracy.", "",
+        "| rows | default | median of twenty | least, most | measured |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, cell in found.items():
+        scores = [_four(cell["default"]), _four(cell["median"]), ", ".join(map(_four, cell["ends"]))]
+        lines.append(f"| {name}, {cell['rows']} | {' | '.join(scores)} | {cell['date']} |")
+    heads = ("rows", "default", "searched", "gain, its deviation", "replaced", "best of all", "optimism reported", "true")
+    lines += ["", f"A search with {SHOTS} labels a class, means over draws:", ""]
+    lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    lines += [searched_line(name, cell["search"]) for name, cell in found.items() if cell.get("search")]
+    speeds = [cell["prompts"] for cell in found.values() if cell.get("prompts")]
+    return [*lines, *(f"\n{speed:,.0f} label prompts a minute against 1,000 rows whose features are kept." for speed in speeds)]
+
+
+def searched_line(name: str, cell: Mapping[str, Any]) -> str:
+    """One set's line of the second table."""
+    gain = f"{cell['held'] - cell['default']:+.4f}, {cell['deviation']:.4f}"
+    chosen = f"{cell['replaced']} of {cell['draws']} | {_four(cell['best'])} | {cell['optimism']:+.4f} | {cell['true']:+.4f}"
+    return f"| {name} | {cell['default']:.4f} | {cell['held']:.4f} | {gain} | {chosen} |"
+
+
+def _four(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--held", choices=("scored", "train"), default="scored", help="train: other training rows, printed")
-    parser.add_argument("--only", help="one set alone: printed, not written into README.md")
+    parser.add_argument("--held", choices=("scored", "train"), default="scored", help="train: other rows, printed, not kept")
+    parser.add_argument("--only", help="one set alone")
     options = parser.parse_args()
     files = open_base("starter")
     model = load_model(files, "AutoModel").eval()
-    lines = ["| rows | default | median of twenty | least, most |", "|---|---|---|---|"]
-    heads = ("rows", "default", "searched", "gain, its deviation", "replaced", "best of all", "optimism reported", "true")
-    gains = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     every = json.loads((HERE / "templates.json").read_text(encoding="utf-8"))
     for name, content in every.items() if options.only is None else [(options.only, every[options.only])]:
         bench = opened(name, content, options.data, files, model)
         if options.held == "train":
-            print(_searched_line(name, bench, model, options.draws, others=True), flush=True)
+            print(searched_line(name, search_cell(bench, model, options.draws, others=True)), flush=True)
             continue
-        scores, default = bench.twenty(), bench.score(bench.form)
-        ends = f"{min(scores):.4f}, {max(scores):.4f}"
-        lines.append(f"| {name}, {content['file']} | {default:.4f} | {median(scores):.4f} | {ends} |")
-        print(lines[-1], flush=True)
+        scores = bench.twenty()
+        cell: dict[str, Any] = {"rows": content["file"], "default": bench.score(bench.form), "median": median(scores)}
+        cell |= {"ends": [min(scores), max(scores)], **stamp()}
         if name in SEARCHED:
-            gains.append(_searched_line(name, bench, model, options.draws, others=False))
-            print(gains[-1], flush=True)
-        if name == SEARCHED[0] and options.only is None:
-            speed = f"{many_prompts(bench):,.0f} label prompts a minute against 1,000 rows whose features are kept."
-    if options.only is not None or options.held == "train":
-        return
-    title = f"Search, {SHOTS} labels a class, {options.draws} draws:"
-    text = "\n".join(["Zero-shot, accuracy:", "", *lines, "", title, "", *gains, "", speed, ""])
-    _written(f"Written by `python benchmarks/wordings.py`. Base `starter`.\n\n{text}")
-
-
-def _searched_line(name: str, bench: Bench, model: nn.Module, draws: int, others: bool) -> str:
-    found = [searched(bench, model, seed, others) for seed in range(draws)]
-    held, default, best, reported = (mean(one[key] for one in found) for key in ("held", "default", "best", "optimism"))
-    true = mean(one["chosen"] - one["held"] for one in found)
-    spread = stdev(one["held"] - one["default"] for one in found) if draws > 1 else 0.0
-    replaced = sum(one["replaced"] for one in found)
-    gain = f"{held - default:+.4f}, {spread:.4f} | {replaced} of {draws} | {best:.4f}"
-    return f"| {name} | {default:.4f} | {held:.4f} | {gain} | {reported:+.4f} | {true:+.4f} |"
-
-
-def _written(text: str) -> None:
-    """Between the marks of README.md."""
-    file = HERE / "README.md"
-    old = file.read_text(encoding="utf-8")
-    if MARKS[0] not in old:
-        old += f"\n## Prompts\n\n{MARKS[0]}{MARKS[1]}"
-    before, rest = old.split(MARKS[0])
-    file.write_text(before + MARKS[0] + text + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
+            cell["search"] = search_cell(bench, model, options.draws, others=False)
+        if name == SEARCHED[0]:
+            cell["prompts"] = many_prompts(bench)
+        keep(NAME, name, cell)
+        print("\n".join(section({name: cell})), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ This module and what it imports load neither torch nor transformers, datasets or
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(words("error", text=error), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as error:
-        print(words("interrupted"), file=sys.stderr)
+        sent = isinstance(error, Interrupted) and error.number != signal.SIGINT  # that is Ctrl-C; others come from elsewhere
+        print(words("terminated", signal=error) if sent else words("interrupted"), file=sys.stderr)
         return error.exit_code if isinstance(error, Interrupted) else INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe went away
         sys.stderr.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from safetensors.torch import load_file
 
 import joyul
+from joyul import cli
 from joyul.cli import VERBS, main
 from joyul.errors import UsageError
 from joyul.recipe.adapters import ADAPTERS
@@ -71,6 +73,13 @@ def test_help_of_a_verb_is_one_page(capsys: pytest.CaptureFixture[str]) -> None:
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == joyul.__version__
+
+
+@pytest.mark.parametrize(("number", "told"), [(signal.SIGINT, "joyul: stopped by you."), (signal.SIGTERM, "joyul: told to stop (SIGTERM).")])
+def test_who_stopped_it(number: signal.Signals, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "_run", lambda arguments: signal.raise_signal(number))
+    assert cli.main(["env"]) == 128 + number
+    assert capsys.readouterr().err.strip() == told
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train", "--help", "lang=ko"]])

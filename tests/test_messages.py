@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Formatter
 
 from joyul import messages
+from joyul.messages.counts import with_counts
 from joyul.messages.en import ENGLISH
 from joyul.messages.ko import KOREAN
 
@@ -125,3 +126,22 @@ def test_every_sentence_is_said() -> None:
 
 def test_openings_of_built_keys() -> None:
     assert built() == set(BUILT)
+
+
+def test_nouns_and_verbs_go_with_their_number() -> None:
+    """The number is the last one before the pair; text that fills a slot is no number and is left as it is."""
+    counted = {"file": "a[x|y].csv", "column": "1"}
+    assert messages.words("columns_unusable_target", count=1, rows="3", **counted) == (
+        "a[x|y].csv: 1 row without a value in '1' is left out: 3."
+    )
+    assert messages.words("columns_unusable_target", count=21, rows="1, 2", **counted).startswith("a[x|y].csv: 21 rows without")
+    plan = {"methods": "full", "labels": "1", "test": "1,001"}
+    assert "1 run (full; 2 draws, 1 seed), at most 1 labelled row for each, 1,001 test rows" in messages.words("plan", runs=1, draws=2, seeds=1, **plan)
+
+
+def test_no_pair_is_left_open() -> None:
+    """Every pair has a number before it, and is understood."""
+    for key, sentence in ENGLISH.items():
+        first = sentence.find("[") if "|" in sentence else -1
+        assert "|" not in with_counts(sentence, dict.fromkeys(slots(sentence), 1)) or first < 0, key
+        assert first < 0 or "{" in sentence[:first], key

@@ -6,6 +6,7 @@ import locale
 import os
 from contextvars import ContextVar
 
+from joyul.messages.counts import with_counts
 from joyul.messages.en import ENGLISH
 from joyul.messages.ko import KOREAN
 from joyul.messages.particles import with_particles
@@ -34,5 +35,7 @@ def language() -> str:
 
 def words(key: str, /, **values: object) -> str:
     """The sentence `key` with its slots filled. Raises KeyError for a key that does not exist."""
-    said = LANGUAGES[language()][key].format(**values)
-    return with_particles(said) if language() == "ko" else said
+    said = LANGUAGES[language()][key]
+    if language() == "ko":
+        return with_particles(said.format(**values))
+    return with_counts(said, values).format(**values)

@@ -16,7 +16,7 @@ ENGLISH = {
     "read_empty": "the file is empty. It takes rows; in a table below a row of column names, such as text,label.",
     "read_no_rows": "there is a header, or nothing, but no row of data. Add rows, or take another file.",
     "read_encoding": "{file} is read as {encoding}.",
-    "read_encoding_files": "{folder}: {count} files are read as {encoding}.",
+    "read_encoding_files": "{folder}: {count} [file|files] [is|are] read as {encoding}.",
     "read_encoding_unknown": "encoding={found} is not an encoding; common ones are {allowed}.",
     "read_undecodable": (
         "byte {byte} (line {line}) cannot be read as {encoding}. Give the encoding, for example "
@@ -31,7 +31,7 @@ ENGLISH = {
         "save the file as UTF-8."
     ),
     "read_unfit": (
-        "{file}: NUL characters were removed and broken (surrogate) characters replaced in {count} rows: "
+        "{file}: NUL characters were removed and broken (surrogate) characters replaced in {count} [row|rows]: "
         "{rows}."
     ),
     "read_header_stripped": "{file}: white space or byte order marks were taken off column names: {columns}.",
@@ -62,7 +62,7 @@ ENGLISH = {
     "read_no_train": "none of the parts {splits} is called train.",
     "read_splits_left": "{file}: parts that are not train, validation or test are not read: {splits}.",
     "read_split_twice": "more than one file is the {split} part: {files}. Keep one.",
-    "read_flat_folder": "{folder}: {count} text files are read, one row per line that is not blank: {files}.",
+    "read_flat_folder": "{folder}: {count} text [file|files] [is|are] read, one row per line that is not blank: {files}.",
     "read_folder": (
         "this folder is none that Joyul reads: a saved dataset, files called train, valid and test, a single "
         "data file, a folder of .txt files per class, or .txt files. Data files in it: {files}. Name one of "
@@ -89,13 +89,13 @@ ENGLISH = {
     ),
     "columns_found": "task={task}: {rule} ({roles}).",
     "columns_named": "as named",
-    "columns_unusable_text": "{file}: {count} rows without text are left out: {rows}.",
-    "columns_unusable_target": "{file}: {count} rows without a value in {column!r} are left out: {rows}.",
-    "columns_composed": "{file}: {count} rows hold decomposed (NFD) characters; they are used composed (NFC).",
-    "columns_no_labels": "{file}: {count} rows have an empty list: none of the labels holds for them: {rows}.",
+    "columns_unusable_text": "{file}: {count} [row|rows] without text [is|are] left out: {rows}.",
+    "columns_unusable_target": "{file}: {count} [row|rows] without a value in {column!r} [is|are] left out: {rows}.",
+    "columns_composed": "{file}: {count} [row|rows] [holds|hold] decomposed (NFD) characters; [it is|they are] used composed (NFC).",
+    "columns_no_labels": "{file}: {count} [row|rows] [has|have] an empty list: none of the labels holds for [it|them]: {rows}.",
     "separator_on_lists": "the column {column!r} holds lists already. Leave separator= out.",
-    "labels_split": "{file}: {count} rows of {column!r} have several labels, separated by {separator!r}.",
-    "labels_cell_twice": "{file}: a label stands twice in {count} rows; it counts once: {rows}.",
+    "labels_split": "{file}: {count} [row|rows] of {column!r} [has|have] several labels, separated by {separator!r}.",
+    "labels_cell_twice": "{file}: a label stands twice in {count} [row|rows]; it counts once: {rows}.",
     "columns_none_usable": "no row can be used.",
     "columns_task": "{found!r} is not a task read from a table; those are {allowed}.",
     "columns_no_header": (
@@ -104,7 +104,7 @@ ENGLISH = {
     ),
     "columns_twice": "the column {column!r} is named twice.",
     # data: labels in a file of their own
-    "labels_joined": "{file}: the labels of {count} rows ({label}) are joined by {key}.",
+    "labels_joined": "{file}: the labels of {count} [row|rows] ({label}) are joined by {key}.",
     "labels_need_data": "{found!r} tells the labels of the rows of data=: give data=FILE too. If it holds the texts, it is data={found}.",
     "labels_already": (
         "there is a column {column!r} already, and {file} brings one of that name. Leave out labels=, or rename one of the columns."
@@ -116,9 +116,9 @@ ENGLISH = {
     "labels_no_label": "which of {columns} is the label? Name it: label=COLUMN.",
     "labels_none": "there is no value in the column {column!r}.",
     "labels_twice": "{key} {value!r} is labelled {one!r} and {other!r} (rows {rows}). Keep one.",
-    "labels_repeated": "{file}: {count} rows say again what an earlier one said: {rows}.",
+    "labels_repeated": "{file}: {count} [row|rows] [says|say] again what an earlier one said: {rows}.",
     "labels_id_twice": "{key} {value!r} is that of {other} too, so nobody can tell which is labelled. Make it unique.",
-    "labels_without_row": "{count} labels belong to no row of {files}, which have no such {key}: rows {rows}.",
+    "labels_without_row": "{count} [label|labels] [belongs|belong] to no row of {files}, where there is no such {key}: rows {rows}.",
     # data: splitting
     "split_same_file": "{setting}={found} is the file of the training rows. Scores on rows that were learned say nothing: leave it out.",
     "labels_alike": "the labels {labels} differ in case or white space only, and count as different labels.",
@@ -136,7 +136,7 @@ ENGLISH = {
         "{setting}={share} needs at least {need} groups, and there are {groups}. Give a larger share, more "
         "groups, or {setting}=none."
     ),
-    "split_shots": "shots={shots}: the class {name!r} has only {count} rows.",
+    "split_shots": "shots={shots}: the class {name!r} has only {count} [row|rows].",
     "split_shots_valid": "shots={shots} a class, validation included: at most {train} to train, and {valid} of {file} to validate.",
     "split_no_valid": "shots=1 leaves no row to validate on.",
     "shots_several": "shots={found} asks for several sizes; one run has one. Type shots=NUMBER, or compare them: joyul compare shots={found}.",
@@ -196,9 +196,9 @@ ENGLISH = {
     "origin_plain": "default",
     "why_base": "what the base reads",
     "why_method": "of the method",
-    "why_layers": "a third of the {layers} layers",
+    "why_layers": "a third of the {layers} [layer|layers]",
     "why_rank": "twice the rank {rank}",
-    "why_rows": "for {rows:,} training rows",
+    "why_rows": "for {rows:,} training [row|rows]",
     "why_width": "at width {width}",
     # bases
     "base_folder_without_config": "{found} is a folder without config.json: neither a model nor a run. Give the folder of a model (config.json, model.safetensors, tokenizer.json), a run folder, a hub id, or base=starter.",
@@ -280,11 +280,11 @@ ENGLISH = {
     "bounds_pair": "bounds= takes two numbers, the lower one first, as in bounds=0,5; it was given {found}.",
     "one_tag": "tag needs at least two tags, but every word has {found!r}.",
     "tags_not_list": "the tags {found!r} are one text. Give them as a list (jsonl, parquet), one for each word or character.",
-    "tags_length_words": "{tags} tags for {count} words. Give one tag for each.",
-    "tags_length_characters": "{tags} tags for {count} characters (spaces count). Give one tag for each.",
+    "tags_length_words": "{tags} tags for {count} [word|words]. Give one tag for each.",
+    "tags_length_characters": "{tags} tags for {count} [character|characters] (spaces count). Give one tag for each.",
     "unknown_tag": "tag {place} is {found!r}, which is not one of {allowed}.",
-    "tags_begin_inside": "{file}: in {count} rows an entity begins with I- or E-; it counts as its beginning, as conlleval has it: {rows}.",
-    "tags_inside_tokens": "in {count} rows an entity begins or ends inside a token, where no tag can stand; without any other mistake the score would be {score}: {rows}. A base with shorter tokens for this language can do better.",
+    "tags_begin_inside": "{file}: in {count} [row|rows] an entity begins with I- or E-; it counts as its beginning, as conlleval has it: {rows}.",
+    "tags_inside_tokens": "in {count} [row|rows] an entity begins or ends inside a token, where no tag can stand; without any other mistake the score would be {score}: {rows}. A base with shorter tokens for this language can do better.",
     "labels_all_single": "no row has more than one label. If each has exactly one, give single labels instead of lists (or leave separator= out): the scores are higher then.",
     "setting_not_for_task": "{key}= has no meaning here: the task is {task}, and its targets are {targets}.",
     "targets_label": "one label a row",
@@ -373,7 +373,7 @@ ENGLISH = {
     "prompt_unknown_label": "the prompt speaks of a label {found!r}; the labels are: {allowed}.",
     "search_found": "{tried} wordings tried; the one taken scores {score} on the {rows} rows it was chosen on",
     "search_optimism": "of that, about {optimism} is there because it was chosen by it: expect {expected} on new rows",
-    "search_tied": "{tied} others cannot be told from it on {rows} rows",
+    "search_tied": "{tied} [other|others] cannot be told from it on {rows} [row|rows]",
     # engine
     "tokenising": "tokenising",
     "capturing": "computing what stays frozen, once",
@@ -388,7 +388,7 @@ ENGLISH = {
         "the gradient is not finite in an update with rows {rows}. Lower learning_rate, or look at these "
         "rows."
     ),
-    "rows_without_answer": "the model gives no number for {count} rows, so they have no answer: {rows}.",
+    "rows_without_answer": "the model gives no number for {count} [row|rows], so [it has|they have] no answer: {rows}.",
     "diagnosis_no_validation": (
         "There were no validation rows, so the last state was kept and overfitting cannot be seen. Give "
         "valid=."
@@ -455,7 +455,7 @@ ENGLISH = {
         "this result reads pairs; the second text (column {column!r} in training) is missing. Name it "
         "with pair=."
     ),
-    "predictions_written": "{count} predictions written to {out}",
+    "predictions_written": "{count} [prediction|predictions] written to {out}",
     "xlsx_needs_openpyxl": "xlsx files need openpyxl. Type: pip install 'joyul[files]'",
     # what plain transformers would leave out
     "not_plain_no_model": "no weight of a transformers model was tuned, so there is no model/",
@@ -509,13 +509,13 @@ ENGLISH = {
     ),
     "folds_alone": "folds= tests every row once, so it goes with neither draws=, shots= nor a test file. Leave them out, or leave folds= out.",
     "folds_few": "folds={folds} needs at least {folds} rows (or groups), and there are {groups}. Type a smaller number.",
-    "test_rows_learned": "{count} test rows have the same text as a labelled row and are left out of the scores (duplicates=keep keeps them): {rows}.",
-    "test_rows_kept": "{count} test rows have the same text as a labelled row and are kept, as you asked; the scores may flatter: {rows}.",
+    "test_rows_learned": "{count} test [row|rows] [has|have] the same text as a labelled row and [is|are] left out of the scores (duplicates=keep keeps them): {rows}.",
+    "test_rows_kept": "{count} test [row|rows] [has|have] the same text as a labelled row and [is|are] kept, as you asked; the scores may flatter: {rows}.",
     "test_rows_all_learned": "all {count} test rows have the same text as a labelled row, so nothing is left to test on. Give other test rows, or duplicates=keep.",
-    "draw_sizes": "Draw with seed {seed}: {train} rows to train, {valid} to validate.",
-    "fold_sizes": "Fold {number}: {train} rows to train, {valid} to validate, {test} to test.",
-    "plan": "Plan: {runs} runs ({methods}; {draws} draws, {seeds} seeds), at most {labels} labelled rows for each, {test} test rows, read once a run; baselines beside them.",
-    "plan_minutes": "About {minutes} minutes of training ({unknown} runs could not be estimated).",
+    "draw_sizes": "Draw with seed {seed}: {train} [row|rows] to train, {valid} to validate.",
+    "fold_sizes": "Fold {number}: {train} [row|rows] to train, {valid} to validate, {test} to test.",
+    "plan": "Plan: {runs} [run|runs] ({methods}; {draws} [draw|draws], {seeds} [seed|seeds]), at most {labels} labelled [row|rows] for each, {test} test [row|rows], read once a run; baselines beside them.",
+    "plan_minutes": "About {minutes} minutes of training ({unknown} [run|runs] could not be estimated).",
     "budget_unreadable": "{key}={found} is no length of time. Type 90s, 10m or 2h.",
     "budget_spent": "the time given by budget= was over before it ended",
     "draw_cut_off": "{draw} did not fit into the budget ({methods} were not done), so it counts for no method.",
@@ -538,14 +538,14 @@ ENGLISH = {
     "col_trained": "trained",
     "col_row": "a row",
     "col_failed": "failed",
-    "verdict_winner": "Ship {method}: the highest validation {metric} ({score} on {rows} rows).",
+    "verdict_winner": "Ship {method}: the highest validation {metric} ({score} on {rows} [row|rows]).",
     "verdict_winner_draws": "Ship {method}: the highest validation {metric} ({score}, mean over {draws} draws of {rows} rows).",
-    "verdict_tied": "{tied} cannot be told apart from {method} on {rows} rows: choose by cost.",
+    "verdict_tied": "{tied} cannot be told apart from {method} on {rows} [row|rows]: choose by cost.",
     "verdict_tied_draws": "{tied} cannot be told apart from {method} over {draws} draws of {rows} validation rows: choose by cost.",
     "verdict_prices": "What they cost: {prices}.",
     "verdict_price": "{method} trains {training}, takes {memory} of memory, keeps {kept}, answers a row in {row}",
     "verdict_detectable": "Only a true difference of {size} or more would show here four times in five.",
-    "verdict_others": "The {count} others marked =",
+    "verdict_others": "The {count} [other|others] marked =",
     "verdict_too_few": "So few rows tell hardly any two methods apart.",
     "verdict_parent": "{method} is not shown to be better than its part {parents}.",
     "verdict_parts_missing": "{method} cannot be called better than its parts: {parts} took no part (methods=).",
@@ -561,11 +561,11 @@ ENGLISH = {
     "runs_other_metric": "{first} is scored by {one} and {second} by {two}; only equal scores can be compared.",
     "runs_other_rows": "{first} and {second} were tested on different rows ({count} differ, the first is {row}). Give both the same test= file: joyul train ... test=FILE",
     "verdict_finished": "Ship {method}: the highest validation {metric} ({score}).",
-    "verdict_tied_test": "{tied} cannot be told apart from {method} on {rows} test rows: choose by cost.",
+    "verdict_tied_test": "{tied} cannot be told apart from {method} on {rows} test [row|rows]: choose by cost.",
     "comparison_saved": "Saved in {folder}; the winner in {best}. Next:  joyul predict {best} \"a text\"",
     # the page of a comparison
     "compare_title": "Ship {winner}",
-    "compare_kicker": "{count} methods compared on {data}",
+    "compare_kicker": "{count} [method|methods] compared on {data}",
     "compare_labels": "labelled rows",
     "compare_draws": "draws (× seeds)",
     "compare_tied": "Not to be told apart from it:",
@@ -584,12 +584,12 @@ ENGLISH = {
     "compare_differences": "Paired differences",
     "compare_differences_note": "First minus second on the same draws and rows. Filled and blue: shown, after Holm's correction over all pairs.",
     "compare_pair": "{first} − {second}: {difference}, p {p} (Holm)",
-    "compare_pairs": "All {count} pairs as a table",
+    "compare_pairs": "All {count} [pair|pairs] as a table",
     "compare_pair_head": "pair",
     "compare_difference": "difference",
     "compare_detectable": "smallest to be seen",
     "compare_rows": "Where they disagree",
-    "compare_disagree": "{count} rows, the most evenly split first.",
+    "compare_disagree": "{count} [row|rows], the most evenly split first.",
     "compare_agree": "No row splits the methods.",
     "compare_text": "text",
     "compare_winner_errors": "Where {winner} is wrong",
@@ -629,11 +629,11 @@ ENGLISH = {
     "report_kept_short": "kept",
     "report_tip": "{name}, step {step}: {value}",
     "report_span": "{name}: from {first} to {last}, lowest {low}, highest {high}.",
-    "report_evaluations": "The {count} evaluations as a table",
+    "report_evaluations": "The {count} [evaluation|evaluations] as a table",
     "report_tried": "The best wordings tried ({count})",
     "report_candidate": "wording",
-    "report_search": "The search for a wording: {tried} tried on {rows} rows; the best, the worst and the one taken (◆)",
-    "report_optimism": "The one taken scored {score} where it was chosen. About {optimism} of that is there because it was chosen by it: expect {expected} on new rows. {tied} others cannot be told from it on these rows.",
+    "report_search": "The search for a wording: {tried} tried on {rows} [row|rows]; the best, the worst and the one taken (◆)",
+    "report_optimism": "The one taken scored {score} where it was chosen. About {optimism} of that is there because it was chosen by it: expect {expected} on new rows. {tied} [other|others] cannot be told from it on these rows.",
     "report_rows_seen": "rows answered",
     "report_differ": "Rows on which the one taken and the worst disagree ({count})",
     "report_text": "text",
@@ -641,8 +641,8 @@ ENGLISH = {
     "report_worst_says": "the worst says",
     "report_errors": "Errors",
     "report_no_predictions": "No predictions were kept in this run.",
-    "report_no_targets": "{rows} rows were predicted; they have no target to compare with.",
-    "report_wrong": "{wrong} of {rows} rows are wrong.",
+    "report_no_targets": "{rows} [row|rows] [was|were] predicted; [it has|they have] no target to compare with.",
+    "report_wrong": "{wrong} of {rows} [row|rows] [is|are] wrong.",
     "report_no_answer": "(no answer)",
     "report_no_text": "(text not kept)",
     "report_confusion": "Confusion matrix",
@@ -652,16 +652,16 @@ ENGLISH = {
         "the line."
     ),
     "report_pairs": "Most confused pairs",
-    "report_pairs_desc": "Of {labels} labels, the most confused pair is {pair}, with {rows} rows.",
+    "report_pairs_desc": "Of {labels} [label|labels], the most confused pair is {pair}, with {rows} [row|rows].",
     "report_pairs_note": "Target → prediction, with the number of rows.",
     "report_calibration": "Can its confidence be believed?",
     "report_calibration_note": (
-        "Mean confidence {confidence}, right {accuracy} of the time, over {rows} rows. Points under the dotted "
+        "Mean confidence {confidence}, right {accuracy} of the time, over {rows} [row|rows]. Points under the dotted "
         "line: too sure of itself; the number at a point is its rows."
     ),
     "report_ideal": "as sure as right",
     "report_observed": "this run",
-    "report_bin": "{rows} rows: confidence {confidence}, right {accuracy}",
+    "report_bin": "{rows} [row|rows]: confidence {confidence}, right {accuracy}",
     "report_bins": "Confidence as a table",
     "report_confidence": "confidence",
     "report_mean_confidence": "mean confidence",
@@ -674,7 +674,7 @@ ENGLISH = {
     "report_worst": "Worst errors: the {count} it was surest of",
     "report_furthest": "Worst errors: the {count} furthest off",
     "report_numbers": "Predictions over targets",
-    "report_numbers_note": "{shown} of {rows} rows. On the dotted line a prediction equals its target.",
+    "report_numbers_note": "{shown} of {rows} [row|rows]. On the dotted line a prediction equals its target.",
     "report_numbers_tip": "target {target}, predicted {prediction}",
     "report_equal": "as it should be",
     "report_each": "F1 of each label or type",
@@ -711,7 +711,7 @@ ENGLISH = {
     "report_origin_file": "recipe file",
     "report_origin_measured": "measured",
     "report_origin_default": "default",
-    "report_defaults": "{count} settings left at their defaults",
+    "report_defaults": "{count} [setting|settings] left at [its default|their defaults]",
     "report_provenance": "Where it comes from",
     "report_data": "Data",
     "report_fingerprint": "Fingerprint",
@@ -733,11 +733,11 @@ ENGLISH = {
     "range_test": "learning-rate range test",
     "probing": "probe",
     "rate_budget": "{method}: measuring the learning rate: a range test of at most {range} updates, then at most {probes} probes of {probe} updates, judged on {rows} rows: {most} updates at most beside the {run} of the run ({share}).",
-    "rate_no_valid": "There are no validation rows: {rows} training rows are set aside to judge the learning rates by, and trained on afterwards.",
+    "rate_no_valid": "There are no validation rows: {rows} training [row|rows] [is|are] set aside to judge the learning rates by, and trained on afterwards.",
     "rate_chosen": "{method}: learning_rate={rate} (usual: {usual}). {evidence}",
     "origin_tried": "tried",
     "origin_rate": "measured: range test {low} to {high}, probes of {updates} updates judged on {rows} rows",
-    "why_too_few": "{rows} training rows are too few to measure it",
+    "why_too_few": "{rows} training [row|rows] [is|are] too few to measure it",
     "verb_lr": "measure the learning rate: a range test, then short validated runs; a page with the curves",
     "line_probe": "rate {rate}: validation loss {loss}, score {score}",
     "report_planned": "planned",
@@ -759,7 +759,7 @@ ENGLISH = {
     "lr_one_stage": "joyul lr measures one stage, and {method} has several: train with learning_rate=auto+auto, which measures each when it begins.",
     "lr_nothing_moves": "{method} moves no weight, so it has no learning rate.",
     "lr_given": "learning_rate={rate} is not used: joyul lr measures it.",
-    "lr_too_few": "{rows} training rows are too few to measure a learning rate; train with the default.",
+    "lr_too_few": "{rows} training [row|rows] [is|are] too few to measure a learning rate; train with the default.",
     # monitoring
     "tracker_missing": "report_to={found} needs a package that is not installed: pip install 'joyul[{found}]'.",
     "tracker_started": "{name} gets the settings and the numbers of each step, no rows.",
@@ -793,6 +793,7 @@ ENGLISH = {
     ),
     "memory_full": "there is not enough memory. Lower max_length=, or take a smaller base=; micro_batch=1 computes a row at a time.",
     "interrupted": "joyul: stopped by you.",
+    "terminated": "joyul: told to stop ({signal}).",
     "help_front": (
         "[bold]Joyul[/] (조율): adapt a pre-trained model by fine-tuning, by prompt-tuning, or by both, "
         "and see on your own data which to ship."
@@ -824,7 +825,7 @@ ENGLISH = {
     "col_moves": "what moves",
     "col_settings": "settings",
     "col_score": "score",
-    "col_split": "{split} ({rows} rows)",
+    "col_split": "{split} ({rows} [row|rows])",
     "col_data": "data",
     "col_group": "group",
     "col_rows": "rows",
@@ -874,11 +875,11 @@ ENGLISH = {
     "endpoint_no_probabilities": "{key}= needs the probabilities of answers, and {base} gives none.",
     "endpoint_way": "way: {found!r} is none of {allowed}.",
     "endpoint_way_found": "{model} at {host} is asked by: {way}",
-    "endpoint_estimate": "{model} at {host}: about {count} requests, {tokens} tokens to read{price}; {kept} answers are kept from before",
+    "endpoint_estimate": "{model} at {host}: about {count} [request|requests], {tokens} [token|tokens] to read{price}; {kept} [answer|answers] [is|are] kept from before",
     "endpoint_cost": ", about {cost} at price=",
-    "endpoint_spent": "answered: {count} requests, {read} tokens read, {written} written{price}; without an answer: {failed}",
-    "rows_leave": "the texts of about {count} rows leave this machine for {host}.",
-    "rows_unanswered": "{count} rows have no answer ({reason}): {rows}.",
+    "endpoint_spent": "answered: {count} [request|requests], {read} [token|tokens] read, {written} written{price}; without an answer: {failed}",
+    "rows_leave": "the texts of about {count} [row|rows] leave this machine for {host}.",
+    "rows_unanswered": "{count} [row|rows] [has|have] no answer ({reason}): {rows}.",
     "endpoint_timeout": "no answer within {seconds} seconds",
     "endpoint_cut": "the connection broke off ({reason})",
     "endpoint_malformed": "what came back is no answer: {found!r}",

@@ -711,6 +711,7 @@ KOREAN = {
     ),
     "memory_full": "메모리가 모자랍니다. max_length=를 줄이거나 더 작은 base=를 쓰세요. micro_batch=1은 한 번에 한 행만 계산합니다.",
     "interrupted": "joyul: 사용자가 멈췄습니다.",
+    "terminated": "joyul: 멈추라는 신호({signal})를 받고 멈췄습니다.",
     "help_front": "[bold]조율[/] (Joyul): 사전 학습 모델을 파인튜닝, 프롬프트 튜닝, 또는 둘 다로 맞추고, 내 데이터에서 무엇이 나은지 봅니다.",
     "help_grammar": (
         "설정은 key=value (또는 --key value)로 씁니다. 글은 맨 뒤에, -- 뒤에, 또는 표준 입력으로 줍니다.\n처음이라면:  joyul compare "

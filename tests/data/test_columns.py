@@ -182,8 +182,8 @@ def test_unusable_rows_are_listed_and_nfc_is_said():
     assert (kept[1].inputs["text"], kept[1].target, kept.targets[1]) == ("한", "한", "한")
     assert [text for _, text in notes.kept] == [
         "t.csv: 2 rows without text are left out: 2, 3.",
-        "t.csv: 1 rows without a value in 'label' are left out: 5.",
-        "t.csv: 1 rows hold decomposed (NFD) characters; they are used composed (NFC).",
+        "t.csv: 1 row without a value in 'label' is left out: 5.",
+        "t.csv: 1 row holds decomposed (NFD) characters; it is used composed (NFC).",
     ]
     assert len(drop_unusable(Examples(source, {"text": "text"}), Notes(), need_target=False)) == 3
 

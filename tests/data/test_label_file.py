@@ -51,7 +51,7 @@ def test_by_id_whatever_the_order_and_rows_without_a_label_are_listed(tmp_path: 
     assert rows(found) == [("good", "yes"), ("bad", "no"), ("dull", "no")]
     said = "\n".join(text for _, text in notes.kept)
     assert "labels.csv: the labels of 3 rows (label) are joined by id." in said
-    assert "texts.csv: 1 rows without a value in 'label' are left out: 3." in said
+    assert "texts.csv: 1 row without a value in 'label' is left out: 3." in said
 
 
 def test_by_text_composed_and_without_white_space(tmp_path: Path):
@@ -82,7 +82,7 @@ def test_files_of_their_own_are_joined_where_they_have_no_labels(tmp_path: Path)
 def test_the_same_said_again_is_listed(tmp_path: Path):
     notes = Notes()
     assert len(rows(gathered(tmp_path, "id,label\n7,yes\n8,no\n7,yes\n", notes=notes))) == 2
-    assert ("warn", "labels.csv: 1 rows say again what an earlier one said: 3.") in notes.kept
+    assert ("warn", "labels.csv: 1 row says again what an earlier one said: 3.") in notes.kept
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_same_said_again_is_listed(tmp_path: Path):
     [
         ("nr,label\n7,yes\n", TEXTS, "labels.csv: no one column tells whose labels these are: here are nr, label; in texts.csv are id, text"),
         ("a,b,label\n1,2,yes\n", "a,b,text\n1,2,good\n", "no one column tells"),
-        ("id,label\n7,yes\n8,no\n12,no\n", TEXTS, "labels.csv: 1 labels belong to no row of texts.csv, which have no such id: rows 3."),
+        ("id,label\n7,yes\n8,no\n12,no\n", TEXTS, "labels.csv: 1 label belongs to no row of texts.csv, where there is no such id: rows 3."),
         ("id,label\n7,yes\n8,no\n7,no\n", TEXTS, "labels.csv: id '7' is labelled 'yes' and 'no' (rows 1, 3). Keep one."),
         ("id,label\n7,yes\n", TEXTS + "7,fair\n", "texts.csv, row 5: id '7' is that of texts.csv, row 1 too"),
         ("id,label\n7,yes\n", "id,text,label\n7,good,no\n", "texts.csv: there is a column 'label' already, and labels.csv brings one"),

@@ -114,7 +114,7 @@ OUTCOMES = [
         "NUL byte",
         "mended and listed",
         TRAIN,
-        ("r.csv: NUL characters were removed", "in 1 rows: 5."),
+        ("r.csv: NUL characters were removed", "in 1 row: 5."),
         {"r.csv": GOOD.replace("joy", "j\0oy", 1)},
         then=complete,
     ),

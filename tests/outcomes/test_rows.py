@@ -80,7 +80,7 @@ OUTCOMES = [
         "labels in a file of their own",
         "read and said",
         "train r.csv labels=l.csv base=bert epochs=1",
-        ("l.csv: the labels of 23 rows (label) are joined by id.", "r.csv: 1 rows without a value in 'label' are left out: 24."),
+        ("l.csv: the labels of 23 rows (label) are joined by id.", "r.csv: 1 row without a value in 'label' is left out: 24."),
         {
             "r.csv": table([(str(number), text) for number, (text, _) in enumerate(ROWS)], header="id,text"),
             "l.csv": table([(str(number), label) for number, (_, label) in enumerate(ROWS[:23])], header="id,label"),
@@ -158,7 +158,7 @@ OUTCOMES = [
         "rows without text or label",
         "mended and listed",
         TRAIN,
-        ("r.csv: 2 rows without text are left out: 25, 27.", "r.csv: 1 rows without a value in 'label' are left out: 26."),
+        ("r.csv: 2 rows without text are left out: 25, 27.", "r.csv: 1 row without a value in 'label' is left out: 26."),
         {"r.csv": GAPS},
         then=complete,
     ),

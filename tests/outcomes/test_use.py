@@ -258,7 +258,7 @@ OUTCOMES = [
         "eval with rows without a label",
         "mended and listed",
         "eval run data=r.csv",
-        ("r.csv: 1 rows without a value in 'label' are left out: 2.",),
+        ("r.csv: 1 row without a value in 'label' is left out: 2.",),
         {"r.csv": table([("good", "yes"), ("bad", ""), ("dull", "no")])},
     ),
 ]

@@ -21,5 +21,5 @@ def test_entities_that_end_inside_a_token_are_said(base: str) -> None:
     report_borders(task, form.encode([told]), notes)
     assert not notes.kept
     report_borders(task, form.encode([told, hidden]), notes)
-    assert "in 1 rows an entity begins or ends inside a token" in notes.kept[0][1]
+    assert "in 1 row an entity begins or ends inside a token" in notes.kept[0][1]
     assert "would be 0.500: r:2." in notes.kept[0][1]
