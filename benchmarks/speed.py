@@ -3,9 +3,11 @@
     python benchmarks/speed.py --data ../shared/data [--rows 2000] [--pairs 5] [--only full]
 
 Same base (`starter`), real rows of SST-2, batch size, rate, schedule and epochs. The peer runs at its defaults (fp32, random
-order, DataCollatorWithPadding) and at its best (bf16 and group by length). Ratios are medians over the pairs of peer seconds over
-our seconds, with the smallest and largest; accuracy is that on the given dev rows. The floor is 6 operations a parameter and real
-token at the measured rate of this machine's matrix products. benchmarks/speed.md is written by this command.
+order, DataCollatorWithPadding) and at its best (bf16 and group by length). `soft_prompt` is PEFT's prompt tuning there, which
+reads a learned vector in the place of [CLS] (docs/peft.md): its seconds are compared, not its answers. Ratios are medians over
+the pairs of peer seconds over our seconds, with the smallest and largest; accuracy is that on the given dev rows. The floor is
+6 operations a parameter and real token at the measured rate of this machine's matrix products. benchmarks/speed.md is written by
+this command.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BATCH, MAX_LENGTH = 16, 256
-RATES = {"full": 7e-5, "layers": 2e-4, "head": 1e-3, "predict": 0.0}
-EPOCHS = {"full": 1, "layers": 5, "head": 10, "predict": 1}
-TOP_LAYERS = 2
+RATES = {"full": 7e-5, "layers": 2e-4, "head": 1e-3, "soft_prompt": 1e-2, "predict": 0.0}
+EPOCHS = {"full": 1, "layers": 5, "head": 10, "soft_prompt": 1, "predict": 1}
+TOP_LAYERS, VECTORS = 2, 8
 PEERS = ("defaults", "best")
 AIMS = {
     ("full", "defaults"): 4.5, ("full", "best"): 1.3, ("layers", "defaults"): 5.0, ("layers", "best"): 1.8, ("head", "best"): 8.0,
-    ("predict", "defaults"): 4.0,
+    ("soft_prompt", "defaults"): 3.0, ("soft_prompt", "best"): 1.2, ("predict", "defaults"): 4.0,
 }  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def ours(work: str, data: Path, rows: int) -> dict[str, Any]:
         file = Path(folder) / "train.csv"
         with open(file, "w", encoding="utf-8", newline="") as out:
             csv.writer(out).writerows([("text", "label"), *sst2(data, "train", rows)])
-        extra = {"top_layers": TOP_LAYERS} if work == "layers" else {}
+        extra = {"layers": {"top_layers": TOP_LAYERS}, "soft_prompt": {"prompt_length": VECTORS}}.get(work, {})
         run = joyul.train(
             data=file, valid="none", test=data / "sst2" / "dev.csv", method=work, epochs=EPOCHS[work], batch_size=BATCH,
             learning_rate=RATES[work], max_length=MAX_LENGTH, out=Path(folder) / "run", save_every="none", **extra,
@@ -104,7 +106,7 @@ def trainer(work: str, data: Path, rows: int, best: bool) -> dict[str, Any]:
         tokenized[split] = Dataset.from_dict({**encoded, "labels": [int(label) for _, label in texts]})
     torch.manual_seed(0)
     model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=2)
-    freeze(model, work)
+    model = frozen(model, work)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=BATCH, per_device_eval_batch_size=32, learning_rate=RATES[work],
@@ -123,16 +125,21 @@ def trainer(work: str, data: Path, rows: int, best: bool) -> dict[str, Any]:
     return {"seconds": seconds, "memory": memory, "accuracy": float(hits)}
 
 
-def freeze(model: Any, work: str) -> None:
-    """What the peer does not move either."""
+def frozen(model: Any, work: str) -> Any:
+    """The peer's model, moving what ours moves."""
     if work == "full":
-        return
+        return model
+    if work == "soft_prompt":
+        import peft
+
+        return peft.get_peft_model(model, peft.PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=VECTORS))
     model.requires_grad_(False)
     parts = [model.classifier, model.bert.pooler]
     if work == "layers":
         parts += list(model.bert.encoder.layer[-TOP_LAYERS:])
     for part in parts:
         part.requires_grad_(True)
+    return model
 
 
 def texts_to_predict(data: Path) -> list[str]:

@@ -173,8 +173,13 @@ def _carry_out_output(layer: nn.Module, args: tuple[Any, ...], output: Any) -> N
 
 
 def shortened(row: Row, read: Read) -> Row:
-    """The row as the head sees it: all of its tokens, or the only one that is read."""
-    return row if read == "all" else replace(row, tokens={name: values[TOKENS[read]] for name, values in row.tokens.items()})
+    """The row as the head sees it: all of its tokens, or the only one that is read. So are the rows of an ensemble."""
+    if read == "all":
+        return row
+    aside = row.aside
+    if isinstance(aside, tuple) and all(isinstance(one, Row) for one in aside):
+        aside = tuple(shortened(one, read) for one in aside)
+    return replace(row, tokens={name: values[TOKENS[read]] for name, values in row.tokens.items()}, aside=aside)
 
 
 @contextmanager
