@@ -94,6 +94,14 @@ class Outcome:
     folder: Path | None = None
 
 
+@dataclass(frozen=True)
+class Swept:
+    """What the tries of one seed score on validation rows (None: a loss was no number), and the seed's share of the seconds."""
+
+    scores: Sequence[float | None]
+    seconds: float
+
+
 @dataclass
 class Done:
     """All that was done: outcomes at every size, the draws that count, and why an entry has none."""

@@ -89,6 +89,28 @@ def recipe_of(recipe: Recipe, entry: Entry, draw: Draw, seed: int, folder: Path)
     return mine
 
 
+def placed(
+    recipe: Recipe, entry: Entry, draw: Draw, seed: tuple[int, int], root: Path, drawn: bool, labels: Sequence[str] | None
+) -> tuple[Recipe, Path]:
+    """The recipe of one run with one of so many seeds (its number, how many), and its folder under `root`.
+
+    `drawn`: whether there are other draws; `labels` stand in the recipe where none were given.
+    """
+    number, seeds = seed
+    own = draw.seed * seeds + number if seeds > 1 else draw.seed
+    folder = root / "methods" / entry.folder
+    if drawn or seeds > 1:
+        folder = folder / (draw.name + (f"-seed-{number + 1}" if seeds > 1 else ""))
+    if entry.baseline:
+        plain = {"base": entry.base, "seed": own, "template": None}  # a baseline reads the text as it stands
+        made = Recipe(recipe.run.model_copy(update=plain), [], recipe.origins)
+    else:
+        made = recipe_of(recipe, entry, draw, own, folder)
+    if labels is not None and made.run.labels is None:
+        made.updated(labels=labels)
+    return made, folder
+
+
 def say(tries: Mapping[Entry, int], drawn: Sequence[Draw], seeds: int, recipe: Recipe, notes: Notes) -> None:
     """The plan, before anything starts: runs, labels, and the minutes they will take where that can be told.
 

@@ -42,6 +42,11 @@ class Progress:
         folder = Path(found["folder"]) if found["folder"] else None
         return Outcome(entry, draw, seed, _answers(found["valid"]), test, found["costs"], folder)
 
+    def tried(self, entry: Entry, draw: Draw, seed: int) -> Outcome | None:
+        """The best of several learning rates that were trained at once, where that is finished."""
+        found = self.get(entry, draw, seed)
+        return found if found is not None and "tries" in found.costs else None
+
     def keep(self, outcome: Outcome) -> Outcome:
         """Write it down and give it back."""
         self._finished[_key(outcome.entry, outcome.draw, outcome.seed)] = {

@@ -19,21 +19,22 @@ from joyul.compare.baselines import BASELINES, NO_BASE, Answer, Result, Work, le
 from joyul.compare.control import control_of, stretched
 from joyul.compare.draws import draws, gather_pool
 from joyul.compare.finished import compare_finished
-from joyul.compare.nouns import Done, Draw, Entry, Outcome
+from joyul.compare.nouns import Done, Draw, Entry, Outcome, Swept
 from joyul.compare.outcomes import BudgetSpent, answered, perform, strip, until
 from joyul.compare.page import Facts
 from joyul.compare.progress import Progress
 from joyul.compare.record import best_of, line, write
 from joyul.compare.result import Comparison, save
-from joyul.compare.tries import best, tries_of
-from joyul.contracts import Step, Task
+from joyul.compare.swept import sweeps, swept
+from joyul.compare.tries import best, best_of_sweep, tries_of
+from joyul.contracts import Method, Step, Task
 from joyul.data.files import stem
 from joyul.data.gather import Gathered
 from joyul.engine.store import Stores
 from joyul.errors import DoesNotFit, JoyulError, UsageError
 from joyul.files import check_free, next_free
 from joyul.learn import learn_task
-from joyul.methods.chain import Data
+from joyul.methods.chain import Data, Tuned
 from joyul.methods.ends import Ends
 from joyul.notes import Notes
 from joyul.recipe import chains
@@ -41,7 +42,7 @@ from joyul.recipe.resolve import Recipe, from_words, given_words
 from joyul.recipe.stages import STAGES
 from joyul.record import versions
 from joyul.resume import recipe_of, unfinished
-from joyul.run import Run, finish, tune
+from joyul.run import Run, finish, ready, tune
 from joyul.signals import listening
 from joyul.start import require_base
 from joyul.state import Hold
@@ -179,7 +180,9 @@ def _on_draw(
         if entry in dropped or entry in done.failures:
             continue
         try:
-            mine = [_best(setup, entry, draw, data, seed, seeds) for seed in range(seeds if _varies(entry) else 1)]
+            numbers = range(seeds if _varies(entry) else 1)
+            ahead = _ahead(setup, entry, draw, data, numbers, seeds)
+            mine = [_best(setup, entry, draw, data, number, seeds, ahead) for number in numbers]
             made += mine
             _tell(setup, entry, draw, [one for one in done.outcomes if one.entry == entry and one.draw.size == draw.size] + mine)
         except BudgetSpent:
@@ -217,10 +220,30 @@ def _varies(entry: Entry) -> bool:
     return not entry.baseline and any("epochs" in STAGES[name].takes for name in chains.names(entry.method))
 
 
-def _best(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int) -> Outcome:
+def _ahead(setup: Setup, entry: Entry, draw: Draw, data: Data, numbers: Sequence[int], seeds: int) -> dict[int, Swept]:
+    """What the entry's learning rates score with each seed, all trained at once, where that can be done and is not done yet."""
+    tries = tries_of(setup.recipe, entry, draw) if sweeps(entry, setup.recipe) else []
+    left = [number for number in numbers if setup.progress.tried(entry, draw, number) is None]
+    if len(tries) < 2 or not left:
+        return {}
+    recipes = {number: _placed(setup, entry, draw, number, seeds)[0] for number in left}
+
+    def opened(recipe: Recipe) -> tuple[Tuned, Sequence[Method]]:
+        return ready(recipe, Notes(), draw.gathered, data)[:2]
+
+    return swept(tries, recipes, opened, data, setup.folder, setup.deadline, setup.notes)
+
+
+def _best(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int, ahead: dict[int, Swept]) -> Outcome:
     """The entry at the best of the learning rates it may try."""
     tries, each = tries_of(setup.recipe, entry, draw), plan.seconds("method_budget", setup.recipe.run.method_budget)
-    return best(tries, lambda one: _run(setup, one, draw, data, number, seeds), each, setup.task)
+
+    def run(one: Entry) -> Outcome:
+        return _run(setup, one, draw, data, number, seeds)
+
+    if number in ahead:
+        return setup.progress.keep(best_of_sweep(tries, ahead[number], run, setup.task))
+    return setup.progress.tried(entry, draw, number) or best(tries, run, each, setup.task)
 
 
 def _run(
@@ -229,22 +252,12 @@ def _run(
     kept = setup.progress.get(entry, draw, number)
     if kept is not None:
         return kept
-    seed = draw.seed * seeds + number if seeds > 1 else draw.seed
-    folder = setup.folder / "methods" / entry.folder
-    if len(setup.draws) > 1 or seeds > 1:
-        folder = folder / (draw.name + (f"-seed-{number + 1}" if seeds > 1 else ""))
-    if entry.baseline:
-        plain = {"base": entry.base, "seed": seed, "template": None}  # a baseline reads the text as it stands
-        recipe = Recipe(setup.recipe.run.model_copy(update=plain), [], setup.recipe.origins)
-    else:
+    recipe, folder = _placed(setup, entry, draw, number, seeds)
+    if not entry.baseline:
         setup.notes.say("comparing", method=f"{entry.name}, {folder.name}" if folder.name != entry.folder else entry.name)
-        recipe = plan.recipe_of(setup.recipe, entry, draw, seed, folder)
     if entry.control is not None:
         stretched(recipe, entry, [one for one in before if one.draw is draw and one.seed == number])
-    gathered, task = draw.gathered, setup.task
-    if task.target_type == "label" and recipe.run.labels is None and len(setup.draws) > 1:
-        recipe.updated(labels=task.labels)  # a draw may lack a class
-    work = Work(recipe, gathered, data, task, folder, setup.notes)
+    work = Work(recipe, draw.gathered, data, setup.task, folder, setup.notes)
     if setup.deadline is not None and time.monotonic() > setup.deadline:
         raise BudgetSpent("budget_spent")
     if entry.method in ANSWERS:
@@ -252,6 +265,11 @@ def _run(
     if entry.baseline and folder.exists():
         shutil.rmtree(folder)  # what an interrupted comparison left of it
     return setup.progress.keep(perform(entry, work, draw, number, BASELINES.get(entry.method, lambda work: _tuned(setup, work))))
+
+
+def _placed(setup: Setup, entry: Entry, draw: Draw, number: int, seeds: int) -> tuple[Recipe, Path]:
+    labels = setup.task.labels if setup.task.target_type == "label" and len(setup.draws) > 1 else None  # a draw may lack a class
+    return plan.placed(setup.recipe, entry, draw, (number, seeds), setup.folder, len(setup.draws) > 1, labels)
 
 
 def _tuned(setup: Setup, work: Work) -> Result:

@@ -12,10 +12,11 @@ from typing import Any
 
 from joyul.bases.load import layer_count, open_base
 from joyul.bases.source import find
-from joyul.compare.nouns import Draw, Entry, Outcome
+from joyul.compare.nouns import Draw, Entry, Outcome, Swept
 from joyul.compare.outcomes import BudgetSpent, strip
 from joyul.contracts import Task
 from joyul.errors import JoyulError
+from joyul.messages import words
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.stages import Sizes
@@ -71,6 +72,20 @@ def best(tries: Sequence[Entry], run: Callable[[Entry], Outcome], seconds: float
     if len(tries) == 1:
         return winner
     costs = {**winner.costs, "train_seconds": _cost(made), "tries": [*_told(made, winner, task), *failed]}
+    return replace(winner, entry=tries[0], costs=costs)
+
+
+def best_of_sweep(tries: Sequence[Entry], swept: Swept, run: Callable[[Entry], Outcome], task: Task) -> Outcome:
+    """Run the try that a sweep found best on validation rows, the first of equals, at the price of both."""
+    scored = [(score, entry) for entry, score in zip(tries, swept.scores, strict=True) if score is not None]
+    chosen = max(scored, key=lambda one: one[0])[1] if scored else tries[0]
+    winner = run(chosen)
+    told = [
+        {"learning_rate": entry.rate, "valid_score": winner.valid.score(task) if entry is chosen else score,
+         "chosen": entry is chosen, **({"error": words("sweep_broke")} if score is None and entry is not chosen else {})}
+        for entry, score in zip(tries, swept.scores, strict=True)
+    ]  # fmt: skip
+    costs = {**winner.costs, "train_seconds": float(winner.costs["train_seconds"]) + swept.seconds, "tries": told}
     return replace(winner, entry=tries[0], costs=costs)
 
 

@@ -64,14 +64,14 @@ class Lanes:
 @contextmanager
 def lanes(model: nn.Module, form: Form, rows: Sequence[Row]) -> Iterator[Lanes]:
     """Lanes for training `model` on `rows`: as many as there are cores, or a single one where rows cannot go apart."""
-    made = Lanes(torch.get_num_threads() if _separable(model, form, rows) else 1)
+    made = Lanes(torch.get_num_threads() if separable(model, form, rows) else 1)
     try:
         yield made
     finally:
         made.close()
 
 
-def _separable(model: nn.Module, form: Form, rows: Sequence[Row]) -> bool:
+def separable(model: nn.Module, form: Form, rows: Sequence[Row]) -> bool:
     """Whether threads may share the model: on one CPU, where no pass changes it or draws from torch's one stream of numbers."""
     if device().type != "cpu" or accelerator().num_processes > 1 or not rows:
         return False

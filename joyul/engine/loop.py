@@ -80,7 +80,7 @@ def train(
         ended = time.perf_counter()
     with _quick(model, form, rows, plan) as means:
         training_mode(model)
-        schedule = _schedule(rows, plan, course.done)
+        schedule = arranged(rows, plan, course.done)
         while course.done < pace.total:
             adjusted = pace.changed(changes(course.done), course.done)
             chosen, closes_epoch = next(schedule)
@@ -112,13 +112,13 @@ def _quick(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> Ite
     """While open, everything is in place that makes updates quick."""
     with (
         unpadded(model, form.collate(mixed(rows)).inputs) as lean, quick_dropout(model),
-        low_linears(model, plan.precision) as copies, lanes(model, form, rows) as apart, _few_collections(),
+        low_linears(model, plan.precision) as copies, lanes(model, form, rows) as apart, few_collections(),
     ):  # fmt: skip
         yield _Means(Pieces(plan.micro_batch, padded=not lean), apart, copies)
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def few_collections() -> Iterator[None]:
     """While open, the garbage collector leaves alone what is there already, instead of looking through it again and again."""
     gc.collect()
     gc.freeze()
@@ -165,7 +165,7 @@ def _update(
 ) -> Step:  # fmt: skip
     """One update on `rows`, behind `done` others; its gradient norm is the length before clipping."""
     def begin(lane: int) -> None:
-        reseed(_dropout_seed(plan, done, lane), lane)
+        reseed(dropout_seed(plan, done, lane), lane)
 
     loss = accumulate(model, form, rows, means.pieces, plan.precision, plan.label_smoothing, means.lanes, begin)
     norm = _clip([parameter for group in groups for parameter in group.parameters.values()], plan.clip, rows)
@@ -180,7 +180,7 @@ def _update(
     )  # fmt: skip
 
 
-def _schedule(rows: Sequence[Row], plan: Plan, done: int = 0) -> Iterator[tuple[list[Row], bool]]:
+def arranged(rows: Sequence[Row], plan: Plan, done: int = 0) -> Iterator[tuple[list[Row], bool]]:
     """The rows of each update behind the first `done`, without end, and whether the update closes an epoch."""
     each = per_epoch(len(rows), plan.batch_size)
     while True:
@@ -190,7 +190,7 @@ def _schedule(rows: Sequence[Row], plan: Plan, done: int = 0) -> Iterator[tuple[
             yield [rows[index] for index in indices], done % each == 0
 
 
-def _dropout_seed(plan: Plan, done: int, lane: int) -> int:
+def dropout_seed(plan: Plan, done: int, lane: int) -> int:
     """Dropout is a function of (seed, stage, update, lane) alone, so that no generator state has to be kept to go on."""
     return int(np.random.SeedSequence((plan.seed, plan.stage, done, lane)).generate_state(1)[0])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import get_scheduler
 
@@ -26,6 +26,7 @@ SCHEDULES: dict[str, tuple[str, dict[str, Any]]] = {
     "constant": ("constant_with_warmup", {}),
 }
 FACTOR = "rate_factor"  # of a part of the parameters
+IN_CACHE = 1 << 17  # numbers of each kind
 DECAY_SHARE = 0.2  # of the updates, in which `warmup_stable_decay` falls
 
 
@@ -77,7 +78,47 @@ def scheduler(
     return made
 
 
-def shape(schedule: str, warmup: float, updates: int) -> Shape:
+class StackedAdamW:
+    """AdamW as `optimizer` makes it, on parameters that lie one over the other: `stacked` has the heads in its first two
+    dimensions, and every head moves at a rate of its own. `groups` say how the parameters are called and how fast each is.
+    """
+
+    def __init__(self, stacked: Mapping[str, Tensor], groups: Sequence[ParameterGroup], weight_decay: float) -> None:
+        self._parts = []
+        for group in groups:
+            for name, parameter in group.parameters.items():
+                flat = stacked[name].detach().flatten(2).flatten(0, 1)
+                decay = weight_decay if parameter.ndim > 1 else 0.0
+                factor = group.rate_factor * group.faster.get(name, 1.0)
+                self._parts.append((stacked[name], flat, torch.zeros_like(flat), torch.zeros_like(flat), factor, decay))
+        self._done = 0
+
+    @torch.no_grad()
+    def step(self, rates: Tensor, shares: Tensor) -> None:
+        """Move every head by its gradient times its share (clipping), at its rate: `rates` and `shares` of shape (heads, 1)."""
+        self._done += 1
+        for leaf, weights, first, second, factor, decay in self._parts:
+            assert leaf.grad is not None
+            gradient = leaf.grad.view_as(weights)
+            few = max(1, IN_CACHE // weights.shape[1])
+            for start in range(0, len(weights), few):  # heads that fit into the processor's cache together
+                parts = [found[start : start + few] for found in (weights, first, second, gradient, rates * factor, shares)]
+                self._move(decay, *parts)
+            leaf.grad = None
+
+    def _move(
+        self, decay: float, weights: Tensor, first: Tensor, second: Tensor, gradient: Tensor, rates: Tensor, shares: Tensor
+    ) -> None:
+        gradient.mul_(shares)
+        first.lerp_(gradient, 1 - BETAS[0])
+        second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+        root = second.sqrt().div_(math.sqrt(1 - BETAS[1] ** self._done)).add_(EPSILON)
+        if decay:
+            weights.mul_(1 - rates * decay)
+        weights.sub_(torch.div(first, root).mul_(rates / (1 - BETAS[0] ** self._done)))
+
+
+def shape(schedule: str | Shape, warmup: float, updates: int) -> Shape:
     """What `scheduler` will set."""
     made = scheduler(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0), schedule, warmup, updates)
     assert isinstance(made, LambdaLR)

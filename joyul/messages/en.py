@@ -731,6 +731,8 @@ ENGLISH = {
     ),
     # learning rate
     "range_test": "learning-rate range test",
+    "sweep_broke": "the loss was no number",
+    "sweeping": "learning rates at once",
     "probing": "probe",
     "rate_budget": "{method}: measuring the learning rate: a range test of at most {range} updates, then at most {probes} probes of {probe} updates, judged on {rows} rows: {most} updates at most beside the {run} of the run ({share}).",
     "rate_no_valid": "There are no validation rows: {rows} training [row|rows] [is|are] set aside to judge the learning rates by, and trained on afterwards.",

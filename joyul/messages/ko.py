@@ -649,6 +649,8 @@ KOREAN = {
     ),
     # learning rate
     "range_test": "학습률 범위 검사",
+    "sweep_broke": "손실이 수가 아니게 됨",
+    "sweeping": "여러 학습률을 한꺼번에",
     "probing": "시험 학습",
     "rate_budget": "{method}: 학습률을 잽니다. 범위 검사에 갱신 {range}번까지, 이어서 갱신 {probe}번짜리 시험 학습을 {probes}번까지 하고 {rows}행으로 견줍니다. 본 학습 {run}번에 더해 많아야 {most}번입니다 ({share}).",
     "rate_no_valid": "검증 데이터가 없어 학습 데이터 {rows}행을 학습률을 견주는 데 따로 두었다가, 그 뒤 학습에 씁니다.",

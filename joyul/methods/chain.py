@@ -126,7 +126,7 @@ def stage(
         first_step = begun.record["first_step"]
     groups = method.moves(tuned.model)
     if groups:
-        chosen = {**_settled(settings), **({"learning_rate": usual_rate} if settings.learning_rate == AUTO else {})}
+        chosen = {**settled(settings), **({"learning_rate": usual_rate} if settings.learning_rate == AUTO else {})}
         groups = _hastened(tuned, groups, settings.head_rate or 1.0)
         groups = [*groups, *(_beside(tuned, groups, chosen["learning_rate"]) if settings.joint else ())]
         plan = Plan(**chosen, precision=precision, seed=seed, method=method.name, stage=number, first_step=first_step)
@@ -207,7 +207,7 @@ def choice(tuned: Tuned, spec: dict[str, Any] | None) -> None:
         tuned.form = type(tuned.form).restore(spec, tuned.form.setting)
 
 
-def _settled(settings: StageSettings) -> dict[str, Any]:
+def settled(settings: StageSettings) -> dict[str, Any]:
     """Those of the settings that a Plan has."""
     names = {item.name for item in fields(Plan)}
     return {key: value for key, value in settings.model_dump(exclude_none=True).items() if key in names}
@@ -237,7 +237,7 @@ def _train(
     saver: Saver, begun: Checkpoint | None, control: Control,
 ) -> Iterator[Step]:  # fmt: skip
     form, at = tuned.stages[-1].aim(tuned.model, tuned.form), tuned.stages[-1].at
-    rows = _weighted(data.rows("train", form, notes), form, settings)
+    rows = weighted(data.rows("train", form, notes), form, settings)
     valid = data.rows("valid", form, notes) if form is tuned.form else []
     with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
         average = Average(moving, plan.epochs if settings.average else None, plan.updates(len(rows)))
@@ -271,7 +271,8 @@ def _train(
             best.restore()  # after a loss that is no number too: what was good is kept
 
 
-def _weighted(rows: list[Row], form: Form, settings: StageSettings) -> list[Row]:
+def weighted(rows: list[Row], form: Form, settings: StageSettings) -> list[Row]:
+    """Training rows as `class_weights` weighs them."""
     if settings.class_weights != "balanced":
         return rows
     weights = form.setting.task.weights([row.target for row in rows])

@@ -95,6 +95,20 @@ def test_a_comparison_with_tries(base: str, reviews: str, tmp_path: Path) -> Non
     assert "Learning rates tried" in (found.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+def test_heads_are_tried_at_once(base: str, reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates and seeds score what each scores in a run of its own; one run a seed is left, and its result is the same."""
+    given = {"base": base, "methods": ["head"], "tries": 3, "seeds": 2, "epochs": 12, "batch_size": 16, "precision": "fp32"}
+    once = joyul.compare(reviews, out=str(tmp_path / "once"), **given)
+    monkeypatch.setattr("joyul.methods.sweep.at_once", lambda *_: None)
+    each = joyul.compare(reviews, out=str(tmp_path / "each"), **given)
+    mine, theirs = (next(row for row in one.record["methods"] if row["method"] == "head") for one in (once, each))
+    assert mine["tries"] == theirs["tries"] and len({one["valid_score"] for one in mine["tries"]}) > 1
+    assert mine["score"] == theirs["score"] and mine["valid_score"] == theirs["valid_score"]
+    runs = [{path.parent.relative_to(one.folder) for path in one.folder.glob("methods/head*/*/metrics.json")} for one in (once, each)]
+    assert len(runs[0]) == 2 and len(runs[1]) == 6 and runs[0] < runs[1]
+
+
 def test_a_time_that_is_none(base: str, reviews: str) -> None:
     with pytest.raises(UsageError, match="method_budget=soon is no length of time"):
         joyul.compare(data=reviews, base=base, method_budget="soon")
