@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForMaskedLM
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
 import joyul
 from joyul.run import Run
 from tests import tiny
-from tests.conftest import write_csv
+from tests.conftest import BAD, FRAMES, GOOD, write_csv
 from tests.forks import kept
 
 SETTINGS: dict[str, Any] = {"base": "bert", "precision": "fp32", "epochs": 2, "batch_size": 16, "save_every": 1, "test": "none"}
@@ -49,7 +50,7 @@ def test_adapters_and_a_prompt_learn_together(desk: Path) -> None:
     assert same_files(Path("run"), joint.folder)
 
 
-def interrupted(method: str, updates: int = 10, **settings: str) -> None:
+def interrupted(method: str, updates: int = 10, **settings: Any) -> None:
     """A run that is left in its second stage."""
     running = joyul.steps("r.csv", method=method, out="run", **{**SETTINGS, **settings})
     found = [next(running) for _ in range(updates)]
@@ -93,3 +94,46 @@ def test_adapters_leave_the_network_of_a_prompt_alone(desk: Path) -> None:
     assert tensors
     assert not any("learned_prompt" in name for name in tensors)
     assert answers(made) == pytest.approx(answers(made, one_by_one=True), abs=1e-5)
+
+
+def lettered(folder: Path) -> str:
+    """A small decoder that goes on with `good` or `bad` behind a row: a base from which adapters and prompts can learn."""
+    place = tiny.save(folder, "llama", "AutoModelForCausalLM", initializer_range=0.1)
+    model, words = AutoModelForCausalLM.from_pretrained(place), AutoTokenizer.from_pretrained(place)
+    words.pad_token = words.eos_token
+    said = {**dict.fromkeys(GOOD, "good"), **dict.fromkeys(BAD, "bad")}
+    texts = [f"{frame.format(word, word)} {said[word]}" for frame in FRAMES for word in said]
+    ids = words(texts, padding=True, return_tensors="pt")
+    targets = ids["input_ids"].masked_fill(ids["attention_mask"] == 0, -100)
+    adam = torch.optim.AdamW(model.parameters(), 1e-2)
+    first = last = 0.0
+    for _ in range(60):
+        loss = model(**ids, labels=targets).loss
+        loss.backward()
+        adam.step()
+        adam.zero_grad()
+        first, last = first or loss.item(), loss.item()
+    assert last < 0.5 * first, "it has learned to write"
+    model.save_pretrained(place)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("joint", "position"),
+    [pytest.param("true", "before"), *(pytest.param("false", place, marks=pytest.mark.slow) for place in ("before", "after"))],
+)
+def test_on_a_decoder_they_learn_are_gone_on_with_and_answer_as_one(joint: str, position: str, desk: Path) -> None:
+    given = {
+        **SETTINGS, "base": lettered(desk / "llama"), "joint": joint, "position": position, "epochs": "4+6", "batch_size": 8,
+        "learning_rate": "1e-2+5e-2", "patience": "none", "save_every": 20,
+    }  # fmt: skip
+    whole = joyul.train("r.csv", method="lora+soft_prompt", out="whole", **given)
+    steps = [json.loads(line) for line in (whole.folder / "steps.jsonl").read_text().splitlines()]
+    losses = [step["loss"] for step in steps if step["stage"] == 2]
+    assert sum(losses[-6:]) < 0.5 * sum(losses[:6]), "it learns"
+    kinds = sorted(path.name for path in (whole.folder / "stages").iterdir())
+    assert kinds == (["01-lora", "02-soft_prompt"] if joint == "true" else ["01-soft_prompt"]), "apart, adapters became weights"
+    assert answers(whole) == pytest.approx(answers(whole, one_by_one=True), abs=1e-5)
+    interrupted("lora+soft_prompt", updates=len(steps) - 10, **given)
+    assert kept(joyul.train(Path("run")).folder) == kept(whole.folder)
+    assert same_files(Path("run"), whole.folder)
