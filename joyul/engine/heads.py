@@ -6,7 +6,6 @@ is all that surrounds the few numbers of an update of one head. In fp32 the same
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from joyul.engine.device import device, memory
 from joyul.engine.dropout import quick_dropout
 from joyul.engine.freeze import move_only, training_mode
 from joyul.engine.lanes import LEAST, separable
-from joyul.engine.loop import Plan, arranged, dropout_seed, few_collections
+from joyul.engine.loop import Plan, arranged, dropout_seed
 from joyul.engine.optimise import Shape, StackedAdamW, shape
 from joyul.engine.stack import Stack, stackable
 from joyul.engine.unpad import outputs
@@ -76,8 +75,12 @@ class Heads:
         """Put the weights of a head into the model."""
         put(head.group.parameters, {name: one for group in self._groups for name, one in group.parameters.items()})
 
-    def train(self, evaluate: Evaluate | None = None) -> Iterator[tuple[Head, Step]]:
-        """Train all of them; one Step an update of each head that is not over. `evaluate` is called as in `engine.loop.train`."""
+    def train(self, evaluate: Evaluate | None = None, each: bool = True) -> Iterator[tuple[Head, Step]]:
+        """Train all of them; one Step an update of each head that is not over. `evaluate` is called as in `engine.loop.train`.
+
+        Without `each` the last update of an epoch and of the training alone are told: of a hundred heads the Steps take longer
+        than the products.
+        """
         plans = [replace(self._plan, seed=strand.seed) for strand in self._strands]
         totals = [plan.updates(len(strand.rows)) for plan, strand in zip(plans, self._strands, strict=True)]
         falls = [shape(self._plan.schedule, self._plan.warmup, total) for total in totals]
@@ -85,34 +88,42 @@ class Heads:
         adam = StackedAdamW(self._stack.weights, self._groups, self._plan.weight_decay)
         move_only(self._model, self._groups)
         training_mode(self._model)
-        with few_collections():
-            for done in range(max(totals)):
-                drawn = [next(order) if done < total else ([], False) for order, total in zip(orders, totals, strict=True)]
-                if not self._model.training:  # it was evaluated in between
-                    training_mode(self._model)
-                steps = self._update(adam, [rows for rows, _ in drawn], plans, falls, done)
-                for head, step in zip(self.all, steps, strict=True):
-                    if done < totals[head.strand] and head not in self.over | self.broken:
-                        ends = drawn[head.strand][1] or done + 1 == totals[head.strand]
-                        yield head, self._evaluated(head, step, evaluate) if ends and evaluate else step
-                if all(head in self.over | self.broken or done + 1 >= totals[head.strand] for head in self.all):
-                    return
+        for done in range(max(totals)):
+            drawn = [next(order) if done < total else ([], False) for order, total in zip(orders, totals, strict=True)]
+            if not self._model.training:  # it was evaluated in between
+                training_mode(self._model)
+            ends = [closes or done + 1 == total for (_, closes), total in zip(drawn, totals, strict=True)]
+            told = [done < total and (each or end) for end, total in zip(ends, totals, strict=True)]
+            for head, step in self._update(adam, [rows for rows, _ in drawn], plans, falls, done, told):
+                yield head, self._evaluated(head, step, evaluate) if ends[head.strand] and evaluate else step
+            if len(self.over | self.broken) == len(self.all):
+                return
 
     def _evaluated(self, head: Head, step: Step, evaluate: Evaluate) -> Step:
         found = dict(evaluate(head))
         return replace(step, standard_error=found.pop(STANDARD_ERROR, None), valid=found)
 
     def _update(
-        self, adam: StackedAdamW, rows: Sequence[Sequence[Row]], plans: Sequence[Plan], falls: Sequence[Shape], done: int
-    ) -> Iterator[Step]:
-        """One update of every head, behind `done` others. A strand without rows goes on with a gradient of zero."""
+        self, adam: StackedAdamW, rows: Sequence[Sequence[Row]], plans: Sequence[Plan], falls: Sequence[Shape], done: int,
+        told: Sequence[bool],
+    ) -> Iterator[tuple[Head, Step]]:  # fmt: skip
+        """One update of every head, behind `done` others; Steps of the strands that are `told`.
+
+        A strand without rows goes on with a gradient of zero.
+        """
         losses = self._losses(rows, [dropout_seed(plan, done, 0) for plan in plans])
         losses.sum().backward()  # type: ignore[no-untyped-call]
         norms = self._stack.norms()
         shares = (self._plan.clip / (norms + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
-        rates = [head.rate * falls[head.strand](done) for head in self.all]
+        falling = [fall(done) for fall in falls]
+        rates = [head.rate * falling[head.strand] for head in self.all]
         adam.step(torch.tensor(rates, dtype=norms.dtype, device=norms.device).unsqueeze(1), shares.unsqueeze(1))
-        return self._steps(rows, losses.flatten().tolist(), norms.tolist(), rates, done)
+        self._mark(rows, torch.isfinite(losses.flatten() + norms).tolist())
+        return self._steps(rows, losses.flatten().tolist(), norms.tolist(), rates, done, told) if any(told) else iter(())
+
+    def _mark(self, rows: Sequence[Sequence[Row]], finite: Sequence[bool]) -> None:
+        if not all(finite):
+            self.broken |= {head for head, fine in zip(self.all, finite, strict=True) if not fine and rows[head.strand]}
 
     def _losses(self, rows: Sequence[Sequence[Row]], seeds: Sequence[int]) -> Tensor:
         """The mean loss of every head over its rows, shape (strands, heads of each)."""
@@ -127,19 +138,18 @@ class Heads:
         return summed / torch.tensor(totals, device=found.device).unsqueeze(1)
 
     def _steps(
-        self, rows: Sequence[Sequence[Row]], losses: Sequence[float], norms: Sequence[float], rates: Sequence[float], done: int
-    ) -> Iterator[Step]:
-        held, tokens = memory(), [sum(row.length for row in some) for some in rows]
+        self, rows: Sequence[Sequence[Row]], losses: Sequence[float], norms: Sequence[float], rates: Sequence[float], done: int,
+        told: Sequence[bool],
+    ) -> Iterator[tuple[Head, Step]]:  # fmt: skip
+        held, plan = memory(), self._plan
+        epochs = [(done + 1) / per_epoch(len(strand.rows), plan.batch_size) for strand in self._strands]
         for head, loss, norm, rate in zip(self.all, losses, norms, rates, strict=True):
-            count = len(rows[head.strand])
-            if count and not (math.isfinite(loss) and math.isfinite(norm)):
-                self.broken.add(head)
-            each = per_epoch(len(self._strands[head.strand].rows), self._plan.batch_size)
-            yield Step(
-                step=self._plan.first_step + done, stage=self._plan.stage, method=self._plan.method, kind="update", rows=count,
-                tokens=tokens[head.strand], seconds=0.0, memory=held, loss=loss, learning_rate=rate,
-                gradient_norm=norm, epoch=(done + 1) / each,
-            )  # fmt: skip
+            if told[head.strand] and head not in self.over and head not in self.broken:
+                count = len(rows[head.strand])  # of one token each (`at_once`)
+                yield head, Step(
+                    step=plan.first_step + done, stage=plan.stage, method=plan.method, kind="update", rows=count, tokens=count,
+                    seconds=0.0, memory=held, loss=loss, learning_rate=rate, gradient_norm=norm, epoch=epochs[head.strand],
+                )  # fmt: skip
 
 
 def at_once(

@@ -112,13 +112,13 @@ def _quick(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> Ite
     """While open, everything is in place that makes updates quick."""
     with (
         unpadded(model, form.collate(mixed(rows)).inputs) as lean, quick_dropout(model),
-        low_linears(model, plan.precision) as copies, lanes(model, form, rows) as apart, few_collections(),
+        low_linears(model, plan.precision) as copies, lanes(model, form, rows) as apart, _few_collections(),
     ):  # fmt: skip
         yield _Means(Pieces(plan.micro_batch, padded=not lean), apart, copies)
 
 
 @contextmanager
-def few_collections() -> Iterator[None]:
+def _few_collections() -> Iterator[None]:
     """While open, the garbage collector leaves alone what is there already, instead of looking through it again and again."""
     gc.collect()
     gc.freeze()

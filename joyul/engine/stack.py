@@ -65,7 +65,7 @@ class Stack:
         `seeds` start the dropout of each strand; none drops nothing out, beside what the modules themselves do.
         """
         self._counts, self._rows = counts, max(counts)
-        self._masks = [Masks(seed) for seed in seeds or ()]
+        self._masks = [Masks(seed) for seed in seeds or ()] if self._drops else []
         kinds: dict[type, Callable[..., Callable[[Tensor], Tensor]]] = {nn.Linear: self._linear, nn.LayerNorm: self._norm}
         stand_ins = [(layer, kinds[type(layer)](layer, names)) for layer, names in self._layers]
         stand_ins += [(module, self._dropout(module)) for module in self._drops] if seeds is not None else []

@@ -70,7 +70,8 @@ def _train(
             heads.show(head)
             return check()
 
-    for head, step in notes.track(heads.train(evaluate), "sweeping", total):
+    each = any(best.average.begins is not None for best in bests.values())  # a mean of weights takes in every update's
+    for head, step in notes.track(heads.train(evaluate, each), "sweeping", total if each else None):
         if bests[head].read(step):
             heads.over.add(head)
         breathe()
