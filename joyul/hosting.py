@@ -18,7 +18,10 @@ from joyul.forms.usual import readable
 from joyul.forms.wording import known, label_words
 from joyul.forms.written import as_written
 from joyul.messages import words
+from joyul.methods.answers import Answers
 from joyul.methods.chain import Data, Tuned, fitting
+from joyul.methods.propose import Proposed
+from joyul.methods.race import FOLDS, Race
 from joyul.notes import Notes
 from joyul.recipe.settings import RunSettings
 
@@ -71,14 +74,18 @@ def _without_probabilities(settings: RunSettings) -> None:
             raise UsageError("endpoint_no_probabilities", key=name, base=settings.base)
 
 
-def report_hosted(tuned: Tuned, methods: Sequence[Method], data: Data, gathered: Gathered | None, notes: Notes) -> None:
-    """Say what the whole run will ask for: every candidate on the labelled rows, then the test rows."""
+def report_hosted(tuned: Tuned, methods: Sequence[Method], data: Data, gathered: Gathered | None, seed: int) -> None:
+    """Say what the whole run will ask for: every candidate on the labelled rows, instructions, then the test rows."""
     assert isinstance(tuned.model, Hosted)
     candidates = [form for method in methods for form in method.forms(tuned.form)]
     labelled = [*data.train, *data.valid] if candidates else [*data.valid]
     test = (gathered.splits.test or ()) if gathered is not None and gathered.labelled else ()
     offered = [item for method in methods for item in method.further(tuned.model, tuned.form, 1) or ()] if labelled else []
-    made = [item(tuned.form, labelled, lambda form, rows: []) for item in offered if callable(item)]
+    rows = Race(Answers(tuned.model, labelled), seed).rows
+    proposed = [item for item in offered if isinstance(item, Proposed)]
+    made = [item(tuned.form, rows, lambda form, rows: []) for item in offered if callable(item) and item not in proposed]
     forms = [*(candidates or [tuned.form]), *made]
     requests = [request for form in forms if isinstance(form, Instruct) for request in form.requests(form.encode(labelled))]
-    tuned.model.asker.announce(requests, further=len(test))
+    assert isinstance(tuned.form, Instruct)
+    asked = [item.request(tuned.form, rows[item.fold :: FOLDS]) for item in proposed]
+    tuned.model.asker.announce([*requests, *asked], further=len(test) + len(proposed) * len(rows))

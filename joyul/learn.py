@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from joyul.contracts import Example, Row, Task
-from joyul.errors import DataError, UsageError
+from joyul.contracts import Example, Form, Row, Task
+from joyul.errors import DataError, UsageError, listing
 from joyul.forms.align import Tagged
+from joyul.forms.similarity import Similarity
 from joyul.messages import words
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
@@ -24,6 +25,7 @@ TARGETS = {
     "text": "targets_text",
 }  # fmt: skip
 MEANINGLESS = {"label_smoothing": ("number",), "class_weights": ("number", "tags")}  # settings of a stage, by type of target
+FROM_LABELS = ("search", "candidates", "demonstrations", "proposals")  # settings of what labelled rows choose or offer
 TASK_SETTINGS = ("positive", "operating_point", "abstain", "bounds", "separator")  # those that only some tasks know
 
 
@@ -43,11 +45,15 @@ def learn_task(settings: RunSettings, gathered: Gathered | None) -> Task:
     return task
 
 
-def check_stages(recipe: Recipe, task: Task) -> None:
-    """Refuse settings of a stage that have no meaning for the targets. Raises UsageError."""
+def check_stages(recipe: Recipe, task: Task, labelled: bool) -> None:
+    """Refuse settings of a stage that have no meaning for the targets, or without any. Raises DataError, UsageError."""
+    if not labelled and len(recipe.run.template or ()) > 1:
+        raise DataError("templates_need_labels", count=len(recipe.run.template or ()))
     for key, value in ((key, value) for stage in recipe.stages for key, value in stage.values.items()):
         if task.target_type in MEANINGLESS.get(key, ()) and value not in ("none", 0.0):
             raise UsageError("setting_not_for_task", key=key, task=task.name, targets=words(TARGETS[task.target_type]))
+        if not labelled and key in FROM_LABELS and value not in (0, "given"):
+            raise DataError("setting_needs_labels", key=key, value=value)
 
 
 def _learned(settings: RunSettings, gathered: Gathered | None) -> Task:
@@ -85,6 +91,18 @@ def report_targets(task: Task, examples: Sequence[Example], notes: Notes) -> Non
         notes.rows("tags_begin_inside", [row for _, _, row in rows], file=rows[0][0] if rows else "")
     if task.target_type == "labels" and all(len(example.target or ()) < 2 for example in examples):
         notes.warn("labels_all_single")
+
+
+def report_words(form: Form, doable: bool, notes: Notes) -> None:
+    """Refuse a label of whose words a sentence encoder knows none, where they alone say what it means; else say which."""
+    if not isinstance(form, Similarity) or not (unread := form.unread()):
+        return
+    strange, tokenizer = {word for _, word in unread}, form.setting.tokenizer.name_or_path
+    for label, word in unread:
+        if not doable and not set(form.words_of.get(label, ())) - strange:
+            raise UsageError("label_word_unknown", label=label, word=word, tokenizer=tokenizer)
+    if doable:
+        notes.warn("label_words_unread", words=listing(dict.fromkeys(word for _, word in unread)), tokenizer=tokenizer)
 
 
 def report_borders(task: Task, rows: Sequence[Row], notes: Notes) -> None:

@@ -154,7 +154,7 @@ def ready(
         raise UsageError("labels_need_data" if settings.label_file else "data_needed", found=settings.label_file)
     data = data or _labelled_rows(gathered)
     task = learn_task(settings, gathered)
-    check_stages(recipe, task)
+    check_stages(recipe, task, gathered is not None and gathered.labelled)
     methods = build_methods(recipe, data)
     paired = gathered is not None and "text_pair" in gathered.columns.roles
     tuned = open_tuned(settings, methods, task, notes, paired)

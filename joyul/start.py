@@ -28,7 +28,7 @@ from joyul.engine.learned import own_parameters
 from joyul.engine.trunk import moved
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.hosting import open_hosted, report_hosted
-from joyul.learn import report_borders, report_targets
+from joyul.learn import report_borders, report_targets, report_words
 from joyul.limits import room
 from joyul.messages import words
 from joyul.methods import METHODS
@@ -178,6 +178,7 @@ def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathe
     report_targets(tuned.form.setting.task, data.train, notes)
     if isinstance(tuned.model, Hosted):
         return
+    report_words(tuned.form, settings.allow_unknown or bool(data.train), notes)
     unlabelled = gathered is not None and not gathered.labelled
     rows = encode(tuned.form, gathered.splits.train, notes) if gathered and unlabelled else data.rows("train", tuned.form, notes)
     setting = tuned.form.setting
@@ -194,7 +195,7 @@ def report_facts(
 ) -> None:
     """Say the settings with their origins, and what the run will take."""
     if isinstance(tuned.model, Hosted):
-        report_hosted(tuned, methods, data, gathered, notes)
+        report_hosted(tuned, methods, data, gathered, recipe.run.seed)
         return
     rows = data.rows("train", tuned.form, notes)
     shape = _shape(tuned.model)

@@ -13,9 +13,11 @@ from joyul.endpoint.address import address
 from joyul.endpoint.asker import Asker, Request, Terms
 from joyul.endpoint.reply import Failure, Reply
 from joyul.errors import UsageError
+from joyul.messages import words
 from joyul.notes import Notes
 from joyul.recipe.settings import RunSettings
 
+SHOWN = 60  # characters of a refusal
 TERMS = ("concurrency", "rate_limit", "timeout", "price")
 SETTINGS = ("base_url", *TERMS)
 
@@ -38,6 +40,15 @@ class Hosted(nn.Module):
     def ask(self, requests: Sequence[Request]) -> list[Reply | Failure]:
         """The reply to each, in order. Raises JoyulError where the endpoint cannot be asked."""
         return self.asker.ask(requests)
+
+    def write(self, request: Request) -> str:
+        """The text of a reply; empty where there is none, and then it is said why."""
+        reply = self.asker.ask([request], quiet=True)[0]
+        if isinstance(reply, Reply) and not reply.refused:
+            return reply.text
+        reason = words("answer_refused", found=reply.text[:SHOWN]) if isinstance(reply, Reply) else reply.reason
+        self.notes.warn("proposal_missing", reason=reason)
+        return ""
 
     def way(self) -> str:
         """How this server can be asked for a label (`joyul.endpoint.ability`): tried out once, with nothing of the user's.

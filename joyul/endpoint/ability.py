@@ -13,6 +13,7 @@ from joyul.endpoint.reply import Failure, Reply
 from joyul.errors import BaseModelError
 
 LEAST_TOKENS = 16  # of an answer; a word has at most as many tokens as bytes
+FREE_TOKENS = 256  # of a text that is no label
 QUESTION = ({"role": "user", "content": "Answer with the word yes and nothing else."},)
 WORDS = ("yes", "no")
 FIXED: Mapping[str, Any] = {"temperature": 0}
@@ -40,6 +41,11 @@ WAYS: Mapping[str, Way] = {
     "text": _bounded,
     "text_alone": lambda words: {},
 }
+
+
+def freely(way: str) -> dict[str, Any]:
+    """Options for a text of its own, of a server that is asked for labels in this way."""
+    return {} if way.endswith("_alone") else {**FIXED, "max_tokens": FREE_TOKENS}
 
 
 def tells_probabilities(way: str) -> bool:

@@ -20,7 +20,7 @@ from joyul.contracts import Architecture, Batch, Example, Row, Task
 from joyul.engine.placement import texts_end
 from joyul.errors import UsageError
 from joyul.forms.fit import fitted
-from joyul.forms.label_words import Trie, tokens_of
+from joyul.forms.label_words import Trie, plain, tokens_of
 from joyul.forms.output_rows import output_rows, picked
 from joyul.forms.prompted import Prompted
 from joyul.messages import words
@@ -59,6 +59,17 @@ class Continuation(Prompted):
         found = self.setting.tokenizer("a", return_special_tokens_mask=True, verbose=False)
         count = next((place for place, special in enumerate(found["special_tokens_mask"]) if not special), 0)
         return list(found["input_ids"][:count])
+
+    def question(self, text: str) -> list[int]:
+        """The tokens of a question that the model answers in its own words: as a turn of a chat where it was trained for one."""
+        tokenizer = self.setting.tokenizer
+        if tokenizer.chat_template:
+            turns = [{"role": "user", "content": text}]
+            encoded: Any = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)
+            return list(encoded["input_ids"])
+        if self.two_halves:
+            return list(tokenizer(text, verbose=False)["input_ids"])
+        return [*self.front, *plain(tokenizer, text)]
 
     def tokenised(self, examples: Sequence[Example]) -> list[Row]:
         """The rows up to the label. Raises UsageError where something follows it."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from torch import Tensor, nn
 
 from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row, Setting, Task
-from joyul.endpoint.ability import WAYS, tells_probabilities
+from joyul.endpoint.ability import WAYS, freely, tells_probabilities
 from joyul.endpoint.reply import Failure, Reply
 from joyul.errors import DoesNotFit, UsageError
 from joyul.forms.label_words import distinct
@@ -104,6 +104,14 @@ class Instruct:
     def showing(self, demonstrations: Sequence[Mapping[str, str]], nearest: int = 0) -> Self:
         """The same Form with other demonstrations, all of them or the `nearest` to each row."""
         return replace(self, demonstrations=tuple(demonstrations), nearest=nearest)
+
+    def instructed(self, instruction: str) -> Self:
+        """The same Form with another instruction."""
+        return replace(self, instruction=instruction)
+
+    def writing(self, question: str) -> dict[str, Any]:
+        """What is sent for a text of the model's own instead of a label."""
+        return {"messages": [{"role": "user", "content": question}], **freely(self.way)}
 
     def encode(self, examples: Iterable[Example]) -> list[Row]:
         task = self.setting.task

@@ -76,6 +76,10 @@ class Prompted(ABC):
         """The same Form with other demonstrations, all of them or the `nearest` to each row."""
         return self.worded(replace(self.wording, demonstrations=tuple(demonstrations), nearest=nearest))
 
+    def instructed(self, instruction: str) -> Self:
+        """The same Form with another instruction."""
+        return self.worded(replace(self.wording, instruction=instruction))
+
     def biased(self, bias: Mapping[str, float]) -> Self:
         """The same Form, its labels moved otherwise."""
         return self.worded(replace(self.wording, bias=bias))

@@ -19,7 +19,7 @@ from joyul.engine.batches import TOKEN_BUDGET, cut
 from joyul.engine.device import device
 from joyul.forms import readouts
 from joyul.forms import rows as shared
-from joyul.forms.label_words import distinct
+from joyul.forms.label_words import distinct, plain
 from joyul.forms.template import check, fill
 from joyul.forms.wording import Wording, known, listed_words
 from joyul.messages import words
@@ -84,6 +84,12 @@ class Similarity:
         ]
         distinct([(label, prompt) for label, prompts in zip(self.setting.task.labels, made, strict=True) for prompt in prompts])
         return made
+
+    def unread(self) -> list[tuple[str, str]]:
+        """(label, word) of every word of which the tokenizer knows nothing."""
+        tokenizer = self.setting.tokenizer
+        every = [(label, word) for label in self.setting.task.labels for word in self.words_of.get(label) or (label,)]
+        return [(label, word) for label, word in every if not {*plain(tokenizer, word)} - {tokenizer.unk_token_id}]
 
     def shown(self) -> list[list[str]]:
         """The texts of each label's demonstrations, in the task's order."""

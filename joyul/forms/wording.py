@@ -145,14 +145,18 @@ def known(labels: Iterable[str], task: Task) -> None:
 
 
 def label_words(given: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """`0=bad|awful` as label and words."""
+    """`0=bad|awful` as label and words. Raises UsageError for a label without a word."""
     pairs = [item.partition("=") for item in given]
-    return {label.strip(): tuple(word.strip() for word in words.split("|") if word.strip()) for label, _, words in pairs}
+    return listed_words({label.strip(): [word.strip() for word in words.split("|")] for label, _, words in pairs})
 
 
 def listed_words(words: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """One word a label, or a list of them."""
-    return {label: (found,) if isinstance(found, str) else tuple(found) for label, found in words.items()}
+    """One word a label, or a list of them. Raises UsageError for a label without one, and for a word that is none."""
+    listed = {label: (found,) if isinstance(found, str) else tuple(found or ()) for label, found in words.items()}
+    for label, found in listed.items():
+        if not found or not all(str(word).strip() for word in found):
+            raise UsageError("label_words_empty", label=label)
+    return listed
 
 
 def check_template(template: str) -> None:

@@ -368,8 +368,15 @@ ENGLISH = {
         "the word {word!r} of the label {label!r} is not in the vocabulary of {tokenizer}. Give the label words that the base knows: "
         "label_words=\"{label}=word\"."
     ),
+    "label_words_empty": "the label {label!r} has no word, or an empty one. Give it one that the base knows, as in label_words=\"0=bad|awful,1=good\", or leave it out: then it stands for itself.",
+    "label_words_unread": "{tokenizer} knows nothing of these label words: {words}. What the labels mean can only be learned from the rows shown; better are words that the base knows (label_words=).",
     "label_words_equal": "the labels {first!r} and {second!r} have the same word, or words that become the same tokens: give them different ones (label_words=).",
     "prompt_too_long": "the prompt alone takes {found} tokens, and {limit} can be read: no room is left for the text. Shorten it, take fewer demonstrations, or raise max_length.",
+    "demonstrations_need_words": "the form {form} shows no examples before a row. form=cloze, continuation or similarity do",
+    "proposals_need_writer": "the form {form} has no instruction that the base could write. form=continuation on a base that writes has, or a base behind an endpoint",
+    "proposal_missing": "an instruction was asked for and none came: {reason}",
+    "setting_needs_labels": "{key}={value} is taken from labelled rows, and there are none. Give data= with a target column (label=COLUMN), or leave {key}= out.",
+    "templates_need_labels": "{count} templates were given, but no labelled rows to choose by. Give one, or data= with a target column; to ask all of them, list them under ensemble: in a prompt.yaml (prompt=FILE).",
     "prompt_unknown_label": "the prompt speaks of a label {found!r}; the labels are: {allowed}.",
     "search_found": "{tried} wordings tried; the one taken scores {score} on the {rows} rows it was chosen on",
     "search_optimism": "of that, about {optimism} is there because it was chosen by it: expect {expected} on new rows",

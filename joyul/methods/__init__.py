@@ -27,7 +27,7 @@ def _adapter(name: str, run: RunSettings, stage: StageSettings) -> Method:
 def _prompt(run: RunSettings, stage: StageSettings) -> Method:
     wide = stage.search == "wide" if stage.search else run.template is None and run.prompt is None
     fixed = run.prompt is not None and not wide
-    return Prompt(run.template or (), wide, stage.candidates or 12, stage.demonstrations, run.seed, fixed)
+    return Prompt(run.template or (), wide, stage.candidates or 12, stage.demonstrations, run.seed, fixed, stage.proposals or 0)
 
 
 METHODS: dict[str, Build] = {

@@ -18,13 +18,17 @@ from joyul.forms.prompted import Prompted, askable
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
 from joyul.forms.wording import Phrase
+from joyul.messages import words
 from joyul.methods import offers
 from joyul.methods.base import InPlace
 from joyul.methods.edits import edits
+from joyul.methods.propose import Proposed
 
 EDITING = 2  # rounds of edits
 SIMILAR_SHOWN = 16  # texts a label that a sentence encoder is shown: they cost nothing when it is used
 MOST_NEAREST = 8  # demonstrations that are chosen for each row
+ASKING = (Prompted, Similarity, Instruct)
+WRITING = ("continuation", "instruct")  # Forms whose bases write
 SHARES = (0.25, 0.5, 0.75)  # of a label in its texts, the rest in its prompts
 
 
@@ -33,7 +37,7 @@ class Prompt(InPlace):
     """`templates` as the user gave them; the Form as it stands is always a candidate, before them.
 
     `wide`: also try what nobody gave, at most `candidates` in a round. `shown`: demonstrations a label (0: none). `fixed`: the
-    Form is a prompt.yaml, and stays as that says.
+    Form is a prompt.yaml, and stays as that says. `proposals`: instructions that the model is asked for.
     """
 
     templates: tuple[str, ...] = ()
@@ -42,14 +46,17 @@ class Prompt(InPlace):
     shown: int | None = None
     seed: int = 0
     fixed: bool = False
+    proposals: int = 0
     name: ClassVar[str] = "prompt"
     trains: ClassVar[bool] = False
 
     def why_not(self, form: Form, architecture: Architecture) -> str | None:
-        return None
+        if self.proposals and form.name not in WRITING:
+            return words("proposals_need_writer", form=form.name)
+        return words("demonstrations_need_words", form=form.name) if self.shown and not isinstance(form, ASKING) else None
 
     def forms(self, form: Form) -> Sequence[Form]:
-        if form.setting.architecture == "hosted" and not self.templates and not self.shown:
+        if form.setting.architecture == "hosted" and not self.templates and not self.shown and not self.proposals:
             return ()  # a score that chooses nothing would still have to be paid
         given = [form.with_template(template) for template in self.templates]
         found = [form, *(one for one in given if one != form)]
@@ -59,12 +66,12 @@ class Prompt(InPlace):
 
     def further(self, model: nn.Module, best: Form, done: int) -> Sequence[Form | Callable[..., Form]] | None:
         if isinstance(best, Instruct):  # every try is paid: only what was asked for
-            return self._shown(best, self.shown, 1) if done == 1 and self.shown else None
-        if self.fixed or not isinstance(best, Prompted | Similarity):
+            return self._asked_for(model, best) or None if done == 1 else None
+        if not isinstance(best, Prompted | Similarity):
             return None
-        calibrated = [offers.content_free, offers.calibrated]
+        calibrated = [] if self.fixed else [offers.content_free, offers.calibrated]
         if not self.wide:
-            return calibrated if done == 1 else None
+            return {1: self._asked_for(model, best), 2: calibrated}.get(done)
         if done <= EDITING:
             return self._edited(best, random.Random(self.seed + done))
         if done == EDITING + 1:
@@ -101,13 +108,24 @@ class Prompt(InPlace):
     def _learned(self, model: nn.Module, best: Prompted | Similarity) -> Sequence[offers.Maker]:
         """Forms that are made from labelled rows."""
         if isinstance(best, Similarity):
-            most = SIMILAR_SHOWN if self.shown is None else self.shown
-            return [offers.showing(most, self.seed, share) for share in SHARES if most]
-        most = 2 if self.shown is None else self.shown
-        return [*(self._shown(best, most, 3) if most else ()), offers.worded_by_base(model)]
+            return self._shown(best, SIMILAR_SHOWN if self.shown is None else self.shown, 1)
+        found = self._shown(best, 2 if self.shown is None else self.shown, 3)
+        return [*found, *self._proposed(model), offers.worded_by_base(model)]
 
-    def _shown(self, best: Prompted | Instruct, most: int, draws: int) -> list[offers.Maker]:
-        """One and `most` demonstrations of each label, drawn `draws` times; as many in all of those most like each row."""
+    def _asked_for(self, model: nn.Module, best: Prompted | Similarity | Instruct) -> Sequence[offers.Maker]:
+        """Of all that, what was asked for by name."""
+        return [*self._shown(best, self.shown or 0, 1), *self._proposed(model)]
+
+    def _proposed(self, model: nn.Module) -> list[offers.Maker]:
+        return [Proposed(model, number, self.seed) for number in range(self.proposals)]
+
+    def _shown(self, best: Prompted | Similarity | Instruct, most: int, draws: int) -> list[offers.Maker]:
+        """One and `most` demonstrations of each label, drawn `draws` times; as many in all of those most like each row.
+
+        Of a sentence encoder `most`, weighing more or less.
+        """
+        if isinstance(best, Similarity) or not most:
+            return [offers.showing(most, self.seed, share) for share in SHARES if most]
         near = min(MOST_NEAREST, most * len(best.setting.task.labels))
         drawn = [offers.showing(count, self.seed + draw) for count in sorted({1, most}) for draw in range(draws)]
         return [*drawn, offers.showing_nearest(near, self.seed)]

@@ -128,9 +128,22 @@ class Race:
         p = _p_ahead(end, *_moments(worth[gains] - worth[places]))
         return [trial for trial, one in zip(left, p, strict=True) if one < LEVEL / len(left) and trial is not self.trials[0]]
 
+    @property
+    def rows(self) -> list[Example]:
+        """In the order of the race."""
+        return [self.answers.examples[place] for place in self.order]
+
     def made(self, maker: Maker, of: Trial) -> Trial:
-        """What labelled rows make of a trial: from all of them, and from those outside each fold."""
-        rows = [self.answers.examples[place] for place in self.order]
+        """What labelled rows make of a trial: from all of them, and from those outside each fold.
+
+        A maker with a `fold` of its own learns from the rows of that fold alone; there the trial answers as it was.
+        """
+        rows = self.rows
+        fold = getattr(maker, "fold", None)
+        if fold is not None:
+            form, mine = maker(of.form, rows[fold::FOLDS], self.answers.to), of.folds or [of.form] * FOLDS
+            changed = [maker(one, rows[fold::FOLDS], self.answers.to) if of.folds else form for one in mine]
+            return Trial(form, [mine[at] if at == fold else changed[at] for at in range(FOLDS)])
         outside = [[row for at, row in enumerate(rows) if at % FOLDS != fold] for fold in range(FOLDS)]
         before = of.folds or [of.form] * FOLDS
         ask = self.answers.to

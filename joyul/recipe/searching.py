@@ -29,3 +29,9 @@ class SearchSettings(BaseModel):
         "prompt: 라벨마다 보여 줄 예시의 최대 수. 뽑은 것이거나 각 행과 가장 비슷한 것 (0: 없음)",
         aliases=("num_fewshot", "k_demonstrations"),
     )] = None
+    proposals: Annotated[int | None, Field(ge=0, le=64), Doc(
+        "prompt: instructions that the base itself writes after labelled rows, tried like the others (default: 0; for bases "
+        "that write, and endpoints)",
+        "prompt: 모델이 라벨 행을 보고 스스로 써서 다른 것들과 함께 시도할 지시문의 수 (기본: 0. 글을 쓰는 모델이나 엔드포인트)",
+        aliases=("num_instruct_candidates",),
+    )] = None

@@ -227,7 +227,7 @@ STAGES: dict[str, StageInfo] = {
     ),
     "prompt": StageInfo(
         "no weight: chooses the wording by score", "가중치는 그대로. 물어보는 말을 점수로 고름",
-        ("search", "candidates", "demonstrations"),
-        {"candidates": (1, 1000), "demonstrations": (0, 64)},
+        ("search", "candidates", "demonstrations", "proposals"),
+        {"candidates": (1, 1000), "demonstrations": (0, 64), "proposals": (0, 64)},
     ),
 }

@@ -187,7 +187,7 @@ OUTCOMES = [
     Outcome(
         "labels without rows, method=prompt",
         "read and said",
-        "train labels=yes,no base=bert method=prompt",
+        "train labels=good,bad base=bert method=prompt",
         ("none of them moves", "Saved in runs/zero-shot-prompt"),
         then=wrote_no_labels,
     ),

@@ -30,9 +30,9 @@ def edited(before: str, after: str) -> Prepare:
 
 def same_words(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """A zero-shot run in which two labels were given the same words."""
-    assert main(["train", "labels=yes,no", "base=bert", "method=prompt", "out=mine"]) == 0
+    assert main(["train", "labels=good,bad", "label_words=good=good,bad=bad", "base=bert", "method=prompt", "out=mine"]) == 0
     file = folder / "mine/prompt.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("- yes\n  no:", "- no\n  no:"), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("- good\n  bad:", "- bad\n  bad:"), encoding="utf-8")
 
 
 def foreign_input(folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ OUTCOMES = [
         "two labels with the same words",
         "refused",
         "predict mine good",
-        ("the labels 'yes' and 'no' have the same word",),
+        ("the labels 'good' and 'bad' have the same word",),
         status=2,
         given=same_words,
     ),
