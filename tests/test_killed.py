@@ -149,7 +149,7 @@ STOPS = [
         for place, nth, number in (
             ("joyul.engine.loop:_update", 5, signal.SIGINT),
             ("joyul.engine.loop:_update", 5, signal.SIGHUP),
-            ("joyul.engine.evaluate:mean_loss", 2, signal.SIGTERM),
+            ("joyul.engine.evaluate:judge", 2, signal.SIGTERM),
             ("joyul.engine.checkpoint:save_file", 4, signal.SIGTERM),
             ("joyul.artifact:write_text", 1, signal.SIGTERM),
         )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from joyul.contracts import STANDARD_ERROR, Batch, Form, Prediction, Row, Task
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
 from joyul.engine.finite import require_finite
+from joyul.engine.once import once
 from joyul.engine.opening import opened
 from joyul.engine.unpad import unpadded
 from joyul.notes import Notes
@@ -56,18 +57,6 @@ def computed(
 def _numberless(prediction: Prediction) -> bool:
     """Whether the model gave no number; an answer that is withheld has its probability."""
     return prediction.value is None and prediction.score is None and prediction.reason is None
-
-
-def mean_loss(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> float:
-    """Loss over all units of `rows`, dropout off. Raises NonFiniteLoss, naming the rows."""
-    model.eval()
-    summed = 0.0
-    with torch.no_grad(), _lean(model, form, rows, most) as pieces:
-        for piece in pieces:
-            for part, losses in _halved(piece, lambda part: form.losses(model, form.collate(part))):
-                require_finite(losses, part)
-                summed += losses.sum().item()
-    return summed / sum(row.units for row in rows)
 
 
 def _halved(piece: Sequence[Row], compute: Callable[[Sequence[Row]], Found]) -> Iterator[tuple[Sequence[Row], Found]]:
@@ -125,18 +114,41 @@ def evaluate(
     model: nn.Module, form: Form, rows: Sequence[Row], notes: Notes | None = None, most: int | None = None
 ) -> Evaluation:
     """Predict rows that have targets and score them."""
-    task = form.setting.task
-    predictions = predict(model, form, rows, notes, most)
+    return _scored(form.setting.task, rows, predict(model, form, rows, notes, most))
+
+
+def _scored(task: Task, rows: Sequence[Row], predictions: list[Prediction]) -> Evaluation:
     targets = [task.decode(row.target) for row in rows]
     return Evaluation(targets, predictions, task.metrics(targets, [prediction.value for prediction in predictions]))
+
+
+def judge(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> tuple[Evaluation, float]:
+    """What `evaluate` says and the mean loss over all units, dropout off, in one pass where both ask the model for the same.
+
+    Raises NonFiniteLoss, naming the rows.
+    """
+    model.eval()
+    task, answers, summed = form.setting.task, dict[int, Prediction](), 0.0
+    with torch.no_grad(), _lean(model, form, rows, most) as pieces, once(model):
+        read = form.reader(model)
+
+        def both(part: Sequence[Row]) -> tuple[list[Prediction], Tensor]:
+            batch = form.collate(part)
+            return read(batch), form.losses(model, batch)
+
+        for piece in pieces:
+            for part, (found, losses) in _halved(piece, both):
+                require_finite(losses, part)
+                answers |= zip(map(id, part), found, strict=True)
+                summed += losses.sum().item()
+    return _scored(task, rows, [answers[id(row)] for row in rows]), summed / sum(row.units for row in rows)
 
 
 def validator(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> Callable[[], dict[str, float]]:
     """What the loop calls at the end of an epoch: the task's scores, the loss, and the chosen score's `STANDARD_ERROR`."""
 
     def validate() -> dict[str, float]:
-        found = evaluate(model, form, rows, most=most)
-        error = found.standard_error(form.setting.task)
-        return {**found.metrics, "loss": mean_loss(model, form, rows, most), STANDARD_ERROR: error}
+        found, loss = judge(model, form, rows, most)
+        return {**found.metrics, "loss": loss, STANDARD_ERROR: found.standard_error(form.setting.task)}
 
     return validate

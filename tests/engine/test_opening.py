@@ -11,7 +11,7 @@ from joyul.bases.load import load_model, open_base
 from joyul.contracts import Example, Form, Row, Setting
 from joyul.engine import opening
 from joyul.engine.batches import cut
-from joyul.engine.evaluate import mean_loss, predict
+from joyul.engine.evaluate import judge, predict
 from joyul.forms.continuation import Continuation
 from joyul.forms.default import Default
 from joyul.forms.wording import Wording
@@ -43,7 +43,7 @@ def test_shared_openings_equal_rows_by_themselves(architecture: str, changes: di
     assert list(opening.FITS[model.base_model].values()) == [True], "it was not shared: the test could not fail"
     expected = by_itself(model, form, rows)
     assert torch.allclose(found, expected, atol=1e-5)
-    assert mean_loss(model, form, rows) == pytest.approx(float(-expected[:, 1].log().mean()), abs=1e-5)
+    assert judge(model, form, rows)[1] == pytest.approx(float(-expected[:, 1].log().mean()), abs=1e-5)
     assert "forward" not in vars(model.base_model), "put back"
 
 
