@@ -110,6 +110,7 @@ def test_early_stopping_stands_still_too(desk: Path) -> None:
     run = interrupted(total, **given)
     joyul.train(run)
     assert kept(run) == kept(Path("whole"))
+    assert "of 6: no higher validation score for 1 epoch (" in (Path("whole") / "report.html").read_text(encoding="utf-8")
 
 
 # what is broken on disk

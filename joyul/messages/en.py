@@ -390,6 +390,7 @@ ENGLISH = {
     "texts_stored": "The prompt stands behind the text: keys and values of each text are computed once and kept ({size} MB).",
     "trunk_too_large": "The states of the frozen layers ({size} GB) do not fit on the disk of {folder}: they are computed again in every epoch.",
     "trunk_not_kept": "The states of the frozen layers cannot be kept in {folder} ({reason}): they are computed again in every epoch.",
+    "stopped_early": "Stopped after epoch {epoch} of {epochs}: no higher validation score for {patience} [epoch|epochs] (patience=none trains to the end).",
     "loss_not_finite": "the loss is not finite in rows {rows}. Lower learning_rate, or look at these rows.",
     "gradient_not_finite": (
         "the gradient is not finite in an update with rows {rows}. Lower learning_rate, or look at these "
@@ -546,6 +547,7 @@ ENGLISH = {
     "col_row": "a row",
     "col_failed": "failed",
     "verdict_winner": "Ship {method}: the highest validation {metric} ({score} on {rows} [row|rows]).",
+    "verdict_preferred": "Ship {method} (validation {metric} {score}): {rows} [row does|rows do] not tell it from {highest}, the highest ({top}), and on other sets it did better.",
     "verdict_winner_draws": "Ship {method}: the highest validation {metric} ({score}, mean over {draws} draws of {rows} rows).",
     "verdict_tied": "{tied} cannot be told apart from {method} on {rows} [row|rows]: choose by cost.",
     "verdict_tied_draws": "{tied} cannot be told apart from {method} over {draws} draws of {rows} validation rows: choose by cost.",

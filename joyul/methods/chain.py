@@ -265,10 +265,16 @@ def _train(
                         saver.after(step)
                         steering.obey()
                         if stop:
+                            _say_stopped(step, plan, best, notes)
                             break
                     saver.end()
         finally:
             best.restore()  # after a loss that is no number too: what was good is kept
+
+
+def _say_stopped(step: Step, plan: Plan, best: Best, notes: Notes) -> None:
+    if step.epoch is not None and step.epoch < plan.epochs:
+        notes.say("stopped_early", epoch=f"{step.epoch:g}", epochs=f"{plan.epochs:g}", patience=best.patience)
 
 
 def weighted(rows: list[Row], form: Form, settings: StageSettings) -> list[Row]:
