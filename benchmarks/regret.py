@@ -26,16 +26,19 @@ from scipy.stats import t
 from write import keep, kept, stamp, write
 
 import joyul
+from joyul.compare.evidence import Evidence
+from joyul.compare.nouns import Entry
 from joyul.compare.progress import FILE, Progress
+from joyul.compare.recommend import recommended
 
 NAME = "regret"
-SETS = {  # file, text, label
+SETS = {  # file, what is read, label
     "sst2": ("sst2/train.csv", "text", "label"),
     "trec": ("trec/train.csv", "text", "label"),
     "banking77": ("banking77/train.csv", "text", "label"),
-    "pubmedqa": ("pubmedqa/train.jsonl", "question", "label"),
     "nsmc": ("nsmc/train.tsv", "document", "label"),
     "chatbot_ko": ("chatbot_ko/train.csv", "question", "label"),
+    "pubmedqa": ("pubmedqa/train.jsonl", "question long_answer", "label"),
 }
 HALVINGS, TEST_ROWS = 20, 600
 Hits = Mapping[str, np.ndarray]  # of each method: whether it is right, shape (rows,)
@@ -47,33 +50,58 @@ def sample(data: Path, name: str, rows: int, folder: Path) -> tuple[Path, Path]:
     with open(data / source, encoding="utf-8", newline="") as file:
         tabs = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if source.endswith(".tsv") else {}
         body = [json.loads(line) for line in file] if source.endswith(".jsonl") else list(csv.DictReader(file, **tabs))
-    pairs = list({row[text]: (row[text], row[label]) for row in body if row[text]}.values())
-    random.Random(0).shuffle(pairs)
-    learned = pairs[: min(rows, len(pairs) * 2 // 3)]
-    known = {target for _, target in learned}
-    tested = [pair for pair in pairs[len(learned) :] if pair[1] in known][:TEST_ROWS]
-    for file_name, part in (("train.csv", learned), ("test.csv", tested)):
-        with open(folder / file_name, "w", encoding="utf-8", newline="") as out:
+    return apart([(" ".join(row[column] or "" for column in text.split()), row[label]) for row in body], rows, folder)
+
+
+def apart(pairs: Sequence[tuple[str, str]], rows: int, folder: Path) -> tuple[Path, Path]:
+    """Files with so many pairs of text and label to learn from, and with others to test on, each text once."""
+    once = list({text: (text, label) for text, label in pairs if text}.values())
+    random.Random(0).shuffle(once)
+    learned = once[: min(rows, len(once) * 2 // 3)]
+    known = {label for _, label in learned}
+    tested = [pair for pair in once[len(learned) :] if pair[1] in known][:TEST_ROWS]
+    for name, part in (("train.csv", learned), ("test.csv", tested)):
+        with open(folder / name, "w", encoding="utf-8", newline="") as out:
             csv.writer(out).writerows([("text", "label"), *part])
     return folder / "train.csv", folder / "test.csv"
 
 
 def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> dict[str, Any]:
-    """The recommendation, the scores, and the regret of every halving."""
+    """What was recommended, and of every method what it trained and which validation and test rows it answers rightly."""
     with tempfile.TemporaryDirectory() as place:
-        train, test = sample(data, name, rows, Path(place))
-        given = {"methods": list(methods)} if methods else {}
-        with mock.patch.object(Progress, "end"):  # what every method answered stays there
-            found = joyul.compare(data=train, test=test, out=f"{place}/out", allow_unknown=True, duplicates="keep", **given)
-        finished = json.loads((Path(place) / "out" / FILE).read_text(encoding="utf-8"))["finished"]
-    answered = {key.partition(", ")[0]: outcome for key, outcome in finished.items() if not key.startswith("majority")}
-    hits = {method: right(outcome["test"]) for method, outcome in answered.items()}
-    said = found.record["verdict"]["name"]
-    return {
-        "recommended": said, "rows": found.record["rows"],
-        "scores": {method: float(mine.mean()) for method, mine in hits.items()}, "regrets": regrets(hits, said), **stamp(),
+        found, answered = compared(*sample(data, name, rows, Path(place)), Path(place), methods)
+    lines = {line["method"]: line for line in found.record["methods"]}
+    cell = {
+        "rows": found.record["rows"], "trainable": {method: lines[method]["trainable"] or 0 for method in answered}, **stamp(),
         "hits": {split: {method: told(right(one[split])) for method, one in answered.items()} for split in ("valid", "test")},
     }  # fmt: skip
+    assert advice(cell) == found.record["verdict"]["name"], "the rule here is the one of the comparison"
+    return cell
+
+
+def advice(cell: dict[str, Any]) -> str:
+    """What is recommended from the validation rows alone."""
+    hits = cell["hits"]["valid"]
+    rows = {method: heard(one) for method, one in hits.items()}
+    found = [Evidence(Entry(method, "starter"), (1,), (float(one.mean()),), (one,)) for method, one in rows.items()]
+    return found[recommended(found, [cell["trainable"][method] for method in rows])[0]].entry.method
+
+
+def heard(text: str) -> np.ndarray:
+    """What was told."""
+    return np.array([hit == "1" for hit in text], dtype=float)
+
+
+def compared(
+    train: Path, test: Path, place: Path, methods: Sequence[str] | None = None
+) -> tuple[joyul.Comparison, dict[str, Any]]:
+    """A comparison in `place`, and what each method that can be shipped answered to validation and test rows."""
+    given = {"methods": list(methods)} if methods else {}
+    with mock.patch.object(Progress, "end"):  # what every method answered stays there
+        found = joyul.compare(data=train, test=test, out=place / "out", allow_unknown=True, duplicates="keep", **given)
+    finished = json.loads((place / "out" / FILE).read_text(encoding="utf-8"))["finished"]
+    answered = {key.partition(", ")[0]: outcome for key, outcome in finished.items()}
+    return found, {name: one for name, one in answered.items() if name not in ("majority", "setfit") and "[" not in name}
 
 
 def right(answers: Mapping[str, Any]) -> np.ndarray:
@@ -100,18 +128,19 @@ def regrets(hits: Hits, recommended: str) -> list[float]:
 
 def section(found: dict[str, Any]) -> list[str]:
     """The lines of benchmarks/README.md."""
-    means = [fmean(cell["regrets"]) for cell in found.values()]
+    cells = [({method: heard(one) for method, one in cell["hits"]["test"].items()}, advice(cell)) for cell in found.values()]
+    means = [fmean(regrets(hits, said)) for hits, said in cells]
     lines = [
         "## Regret of the recommendation", "",
         f"`python benchmarks/regret.py`: `starter`, one draw; {HALVINGS} halvings of the test rows. Regret: the score of the",
         "method that is best on the other half minus that of the recommendation, which has seen no test row.", "",
-        "| set | recommended | its score | best score | methods | labelled rows | regret | measured |",
-        "|---|---|---|---|---|---|---|---|",
+        "| set | recommended | its score | best | its score | methods | labelled rows | regret | measured |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for (name, cell), mean in zip(found.items(), means, strict=True):
-        scores, labelled = cell["scores"], cell["rows"]["train"] + cell["rows"]["valid"]
-        both = f"{scores[cell['recommended']]:.4f} | {max(scores.values()):.4f}"
-        lines.append(f"| {name} | {cell['recommended']} | {both} | {len(scores)} | {labelled} | {mean:+.4f} | {cell['date']} |")
+    for (name, cell), (hits, said), mean in zip(found.items(), cells, means, strict=True):
+        best, labelled = max(hits, key=lambda method: hits[method].mean()), cell["rows"]["train"] + cell["rows"]["valid"]
+        scores = f"{said} | {hits[said].mean():.4f} | {best} | {hits[best].mean():.4f}"
+        lines.append(f"| {name} | {scores} | {len(hits)} | {labelled} | {mean:+.4f} | {cell['date']} |")
     if len(means) > 1:
         half = float(t.ppf(0.975, len(means) - 1)) * stdev(means) / len(means) ** 0.5
         low, high = fmean(means) - half, fmean(means) + half

@@ -1,8 +1,8 @@
 """The control of a chain: its best part, trained for as long as the whole chain took.
 
 Two stages take more time than one. What that time alone would have brought is the score of the better part with so many more
-epochs (its schedule stretched over them, no early end). Only a chain with the highest validation score, whose lead over each of
-its parts is no accident, has one: no other could be called better. A control is reported and tested against, never shipped.
+epochs (its schedule stretched over them, no early end). Only a chain that is recommended, and whose lead over each of its parts
+is no accident, has one: no other could be called better. A control is reported and tested against, never shipped.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from statistics import fmean
 
 from joyul.compare.evidence import difference, evidence
 from joyul.compare.nouns import Done, Entry, Outcome
+from joyul.compare.recommend import recommended
 from joyul.contracts import Task
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe
@@ -24,9 +25,9 @@ CHANCE = 0.05
 
 
 def control_of(done: Done, task: Task) -> Entry | None:
-    """For the chain that clearly leads on validation rows: its part with the highest score there among those that train."""
+    """For a chain that is recommended and beats its parts: the part with the highest validation score among those that train."""
     shipped = [one for one in done.largest if one.folder is not None and one.entry not in done.failures]
-    leader = _leader(shipped, task)
+    leader = _recommended(shipped, task)
     if leader is None or leader.baseline or "+" not in leader.method:
         return None
     parts = [part for part in chains.names(leader.method) if "epochs" in STAGES[part].takes]
@@ -42,6 +43,14 @@ def _beats(outcomes: Sequence[Outcome], leader: Entry, rival: Entry, task: Task)
     first, second = (evidence([one for one in outcomes if one.entry == entry], "valid", task) for entry in (leader, rival))
     found = difference(first, second) if first and second else None
     return found is not None and found.mean > 0 and found.p <= CHANCE
+
+
+def _recommended(outcomes: Sequence[Outcome], task: Task) -> Entry | None:
+    made = [[one for one in outcomes if one.entry == entry] for entry in dict.fromkeys(outcome.entry for outcome in outcomes)]
+    found = [evidence(mine, "valid", task) for mine in made]
+    trainable = [max(one.costs.get("trainable") or 0 for one in mine) for mine in made]
+    known = [(one, count) for one, count in zip(found, trainable, strict=True) if one is not None]
+    return known[recommended(*zip(*known, strict=True))[0]][0].entry if known else None
 
 
 def _leader(outcomes: Sequence[Outcome], task: Task) -> Entry | None:

@@ -1,6 +1,7 @@
 """Which method to ship, decided on validation rows by a rule fixed beforehand; test scores are only reported.
 
-The rule: the highest validation score (mean over draws); between equal scores the one with fewer trained parameters. Methods that
+The rule: of the methods within one standard error of the highest validation score (mean over draws), the one that did best on
+other sets (`compare/recommend.py`); between equals the higher score, then the one with fewer trained parameters. Methods that
 cannot be told from it on the validation rows are tied with it: p at or above 5 % after Holm's correction over the pairs with the
 winner. On one draw p is that of the exact McNemar test on the same rows; over several draws, whose validation rows differ, that
 of the paired t test on the draws' scores.
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from joyul.compare.evidence import Evidence, difference
+from joyul.compare.recommend import recommended
 from joyul.compare.statistics import LEVEL, holm
 from joyul.errors import RunError
 from joyul.messages import words
@@ -45,7 +47,8 @@ def decide(
     """
     if not candidates:
         raise RunError("all_methods_failed")
-    best = max(candidates, key=lambda item: (item.valid.score, -item.trainable))
+    chosen = recommended([item.valid for item in candidates], [item.trainable for item in candidates])
+    best, highest = (candidates[place] for place in chosen)
     others = [item for item in (*candidates, *controls) if item is not best]
     found = [difference(best.valid, other.valid) for other in others]
     adjusted = holm([made.p if made is not None else 1.0 for made in found])
@@ -53,7 +56,7 @@ def decide(
     tied = [item for item in unsure if item not in controls]
     smallest = [made.detectable for made, other in zip(found, others, strict=True) if made is not None and other in tied]
     said = [
-        *_said(best, tied, metric), *_unseen(smallest, metric), *_fusion(best, others, unsure), *_test(best),
+        *_said(best, highest, tied, metric), *_unseen(smallest, metric), *_fusion(best, others, unsure), *_test(best),
         *_baseline(best, rows), *_diagnosis(best), *_more_labels(best),
     ]  # fmt: skip
     entry = best.valid.entry
@@ -63,10 +66,13 @@ def decide(
     }  # fmt: skip
 
 
-def _said(best: Candidate, tied: Sequence[Candidate], metric: str) -> list[str]:
+def _said(best: Candidate, highest: Candidate, tied: Sequence[Candidate], metric: str) -> list[str]:
     valid = best.valid
     score, rows, draws = f"{valid.score:.3f}", valid.rows, len(valid.draws)
-    if draws == 1:
+    if best is not highest:
+        above = {"highest": highest.name, "top": f"{highest.valid.score:.3f}"}
+        said = [words("verdict_preferred", method=best.name, metric=metric, score=score, rows=rows * draws, **above)]
+    elif draws == 1:
         said = [words("verdict_winner", method=best.name, metric=metric, score=score, rows=rows)]
     else:
         said = [words("verdict_winner_draws", method=best.name, metric=metric, score=score, rows=rows, draws=draws)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from joyul.compare.evidence import Evidence, difference
 from joyul.compare.nouns import Entry
 from joyul.compare.plan import estimate
 from joyul.compare.protocol import ALL
+from joyul.compare.recommend import ORDER
 from joyul.compare.verdict import Candidate, decide
 from joyul.engine import loop
 from joyul.errors import DataError, UsageError
@@ -49,13 +51,36 @@ def hits(right: int, rows: int = 100) -> list[float]:
 
 
 def test_the_winner_is_chosen_on_validation_rows_and_ties_are_named() -> None:
-    found = [candidate("head", [hits(50)], 10, score=0.99), candidate("full", [hits(90)], 1000), candidate("small", [hits(90)], 5)]
+    found = [candidate("head", [hits(50)], 10, score=0.99), candidate("large", [hits(90)], 1000), candidate("small", [hits(90)], 5)]
     verdict = decide(found, [{"method": "tfidf", "name": "tfidf", "score": 0.71}], "accuracy")
     assert verdict["method"] == "small", "of two equals the one with fewer trained parameters; test scores have no say"
-    assert verdict["tied"] == ["full"]
-    assert "full cannot be told apart from small on 100 rows" in verdict["text"]
+    assert verdict["tied"] == ["large"]
+    assert "large cannot be told apart from small on 100 rows" in verdict["text"]
     assert "small trains 9 s, takes 1 GB of memory, keeps 1 MB, answers a row in 10 ms" in verdict["text"]
     assert "tfidf, which needs no model, scores 0.710" in verdict["text"]
+
+
+def test_where_rows_cannot_tell_the_one_that_did_better_elsewhere_is_recommended() -> None:
+    """Exact McNemar by hand: 3 rows of 100 one way and none the other, p = 2 / 2^3 = 0.25; two, p = 0.5; one, p = 1."""
+    assert ORDER.index("full") < ORDER.index("head")
+    verdict = decide([candidate("head", [hits(90)], 10), candidate("full", [hits(88)], 1000)], [], "accuracy")
+    assert verdict["method"] == "full" and verdict["tied"] == ["head"]
+    assert "100 rows do not tell it from head, the highest (0.900)" in verdict["text"]
+    verdict = decide([candidate("head", [hits(90)], 10), candidate("full", [hits(87)], 1000)], [], "accuracy")
+    assert verdict["method"] == "head", "more than one standard error"
+    assert "Ship head: the highest" in verdict["text"]
+    verdict = decide([candidate("full", [hits(90)], 10), candidate("head", [hits(88)], 1)], [], "accuracy")
+    assert verdict["method"] == "full" and "Ship full: the highest" in verdict["text"]
+    verdict = decide([candidate("mine", [hits(90)], 10), candidate("prompt", [hits(89)], 0)], [], "accuracy")
+    assert verdict["method"] == "prompt", "a method that was not measured elsewhere has only its score"
+
+
+def test_the_order_is_the_one_that_was_measured() -> None:
+    place = Path(__file__).parents[2] / "benchmarks" / "order.json"
+    cells = json.loads(place.read_text(encoding="utf-8")).values()
+    assert len(cells) == 6
+    means = {method: fmean(cell["scores"][method] for cell in cells) for method in ORDER}
+    assert sorted(means, key=lambda method: -means[method]) == list(ORDER)
 
 
 def test_a_chain_that_does_not_beat_its_part_is_not_called_better() -> None:

@@ -1,0 +1,131 @@
+"""Which method does best where rows are few, one command:
+
+    python benchmarks/order.py --data ../shared/data [--only medquad] [--rows 400]
+
+The recommendation prefers one method to another that the validation rows cannot tell from it (`joyul/compare/recommend.py`). What
+it prefers is measured here, on sets that `benchmarks/regret.py` does not judge it by: the methods in the order of their mean test
+scores over the sets. What was measured is kept in benchmarks/order.json and not measured again unless it is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from regret import apart, compared, right, told
+from write import keep, kept, stamp, write
+
+NAME = "order"
+Pair = tuple[str, str]
+LONGEST = 300  # characters of a text
+
+
+def medquad(data: Path) -> Iterator[Pair]:
+    """The beginning of a medical answer: what kind of question it answers (the ten most frequent)."""
+    with open(data / "medquad/train.jsonl", encoding="utf-8") as file:
+        body = [json.loads(line) for line in file]
+    return _frequent(((row["answer"], row["qtype"]) for row in body), 10)
+
+
+def shakespeare(data: Path) -> Iterator[Pair]:
+    """A speech: who of the six that speak most says it."""
+    parts = (data / "tinyshakespeare/train.txt").read_text(encoding="utf-8").split("\n\n")
+    speeches = (part.partition(":\n")[::2] for part in parts if ":\n" in part)
+    return _frequent(((said, speaker) for speaker, said in speeches if len(said) >= 60), 6)
+
+
+def _log(system: str) -> Callable[[Path], Iterator[Pair]]:
+    """A line of a log: the component that wrote it."""
+
+    def rows(data: Path) -> Iterator[Pair]:
+        with open(data / f"loghub2k/{system}/{system}_2k.log_structured_corrected.csv", encoding="utf-8", newline="") as file:
+            yield from ((row["Content"], row["Component"]) for row in csv.DictReader(file))
+
+    return rows
+
+
+def korean_stories(data: Path) -> Iterator[Pair]:
+    """A Korean paragraph: its author."""
+    folder = data / "korean_stories"
+    with open(folder / "index.csv", encoding="utf-8", newline="") as file:
+        authors = {row["file"]: row["author"] for row in csv.DictReader(file)}
+    for name, author in authors.items():
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+        yield from ((line, author) for line in lines if len(line) >= 30)
+
+
+def kornli(data: Path) -> Iterator[Pair]:
+    """Two Korean sentences: what the second is to the first."""
+    with open(data / "kornli/train_small.csv", encoding="utf-8", newline="") as file:
+        yield from ((f"{row['sentence1']} / {row['sentence2']}", row["label"]) for row in csv.DictReader(file))
+
+
+SETS = {
+    "medquad": medquad, "shakespeare": shakespeare, "bgl": _log("BGL"), "healthapp": _log("HealthApp"),
+    "korean_stories": korean_stories, "kornli": kornli,
+}  # fmt: skip
+
+
+def _frequent(pairs: Iterator[Pair], classes: int) -> Iterator[Pair]:
+    """Those of the most frequent labels."""
+    every = list(pairs)
+    known = {label for label, _ in Counter(label for _, label in every).most_common(classes)}
+    return (pair for pair in every if pair[1] in known)
+
+
+def measure(data: Path, name: str, rows: int) -> dict[str, Any]:
+    """The test score of every method, and which rows each answers rightly."""
+    pairs = [(" ".join(text.split())[:LONGEST], label) for text, label in SETS[name](data)]
+    with tempfile.TemporaryDirectory() as place:
+        found, answered = compared(*apart(pairs, rows, Path(place)), Path(place))
+    return {
+        "rows": found.record["rows"], "scores": {method: float(right(one["test"]).mean()) for method, one in answered.items()},
+        "hits": {split: {method: told(right(one[split])) for method, one in answered.items()} for split in ("valid", "test")},
+        **stamp(),
+    }  # fmt: skip
+
+
+def order(found: dict[str, Any]) -> list[tuple[str, float]]:
+    """The methods that every set has, best first, each with its mean score."""
+    common = set.intersection(*(set(cell["scores"]) for cell in found.values()))
+    means = {method: fmean(cell["scores"][method] for cell in found.values()) for method in common}
+    return sorted(means.items(), key=lambda pair: -pair[1])
+
+
+def section(found: dict[str, Any]) -> list[str]:
+    """The lines of benchmarks/README.md."""
+    ranked = order(found)
+    lines = [
+        "## Which method does best where rows are few", "",
+        "`python benchmarks/order.py`: `starter`, one draw of 400 labelled rows, accuracy on others. The recommendation",
+        "prefers methods in this order where the validation rows cannot tell them apart (`joyul/compare/recommend.py`).", "",
+        f"| set | {' | '.join(method for method, _ in ranked)} | measured |",
+        f"|---|{'---|' * len(ranked)}---|",
+    ]  # fmt: skip
+    for name, cell in found.items():
+        scores = " | ".join(f"{cell['scores'][method]:.3f}" for method, _ in ranked)
+        lines.append(f"| {name} | {scores} | {cell['date']} |")
+    return [*lines, f"| mean | {' | '.join(f'{mean:.3f}' for _, mean in ranked)} | |"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--only", choices=SETS)
+    parser.add_argument("--rows", type=int, default=400)
+    options = parser.parse_args()
+    for name in [options.only] if options.only else [name for name in SETS if name not in kept(NAME)]:
+        keep(NAME, name, measure(options.data, name, options.rows))
+        print("\n".join(section(kept(NAME))), flush=True)
+    write()
+
+
+if __name__ == "__main__":
+    main()
