@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SECTIONS = ("spine", "contrast", "wordings", "asking", "after", "heads", "regret")  # benchmarks with a section, in this order
+SECTIONS = ("spine", "contrast", "wordings", "asking", "after", "heads", "learning_rate", "order", "regret")  # in this order
 
 
 def kept(name: str) -> dict[str, Any]:
