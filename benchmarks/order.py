@@ -4,7 +4,7 @@
 
 The recommendation prefers one method to another that the validation rows cannot tell from it (`joyul/compare/recommend.py`). What
 it prefers is measured here, on sets that `benchmarks/regret.py` does not judge it by: the methods in the order of their mean test
-scores over the sets. What was measured is kept in benchmarks/order.json and not measured again unless it is named.
+scores over the sets that the base can read. A set that is in benchmarks/order.json is not measured again unless it is named.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import csv
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from regret import apart, compared, right, told
+from regret import apart, compared, right, told, unknown
 from write import keep, kept, stamp, write
+
+from joyul.bases.facts import WARN_UNKNOWN
 
 NAME = "order"
 Pair = tuple[str, str]
@@ -86,33 +88,46 @@ def measure(data: Path, name: str, rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         found, answered = compared(*apart(pairs, rows, Path(place)), Path(place))
     return {
-        "rows": found.record["rows"], "scores": {method: float(right(one["test"]).mean()) for method, one in answered.items()},
+        "rows": found.record["rows"], "unknown": unknown(answered),
+        "scores": {method: float(right(one["test"]).mean()) for method, one in answered.items()},
         "hits": {split: {method: told(right(one[split])) for method, one in answered.items()} for split in ("valid", "test")},
         **stamp(),
     }  # fmt: skip
 
 
-def order(found: dict[str, Any]) -> list[tuple[str, float]]:
+def order(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
     """The methods that every set has, best first, each with its mean score."""
-    common = set.intersection(*(set(cell["scores"]) for cell in found.values()))
-    means = {method: fmean(cell["scores"][method] for cell in found.values()) for method in common}
-    return sorted(means.items(), key=lambda pair: -pair[1])
+    common = set.intersection(*(set(cell["scores"]) for cell in cells))
+    means = {method: fmean(cell["scores"][method] for cell in cells) for method in common}
+    return dict(sorted(means.items(), key=lambda pair: -pair[1]))
+
+
+def parted(found: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The sets whose words the base knows, and those of which it does not know a good part."""
+    cells = list(found.values())
+    return [one for one in cells if one["unknown"] < WARN_UNKNOWN], [one for one in cells if one["unknown"] >= WARN_UNKNOWN]
 
 
 def section(found: dict[str, Any]) -> list[str]:
     """The lines of benchmarks/README.md."""
-    ranked = order(found)
+    read, unread = parted(found)
+    ranked = list(order(read or unread))
     lines = [
         "## Which method does best where rows are few", "",
-        "`python benchmarks/order.py`: `starter`, one draw of 400 labelled rows, accuracy on others. The recommendation",
-        "prefers methods in this order where the validation rows cannot tell them apart (`joyul/compare/recommend.py`).", "",
-        f"| set | {' | '.join(method for method, _ in ranked)} | measured |",
-        f"|---|{'---|' * len(ranked)}---|",
+        "`python benchmarks/order.py`: `starter`, one draw of 400 labelled rows, accuracy on others. The recommendation prefers",
+        "methods in this order where the validation rows cannot tell them apart, and what needs no base where that does not know",
+        "a good part of the words (`joyul/compare/recommend.py`).", "",
+        f"| set | unknown | {' | '.join(ranked)} | measured |",
+        f"|---|---|{'---|' * len(ranked)}---|",
     ]  # fmt: skip
     for name, cell in found.items():
-        scores = " | ".join(f"{cell['scores'][method]:.3f}" for method, _ in ranked)
-        lines.append(f"| {name} | {scores} | {cell['date']} |")
-    return [*lines, f"| mean | {' | '.join(f'{mean:.3f}' for _, mean in ranked)} | |"]
+        scores = " | ".join(f"{cell['scores'][method]:.3f}" for method in ranked)
+        lines.append(f"| {name} | {cell['unknown']:.0%} | {scores} | {cell['date']} |")
+    for name, cells in (("mean, read", read), ("mean, not read", unread)):
+        if cells:
+            means = order(cells)
+            lines.append(f"| {name} | | {' | '.join(f'{means[method]:.3f}' for method in ranked)} | |")
+    return lines
 
 
 def main() -> None:

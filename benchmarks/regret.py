@@ -26,6 +26,8 @@ from scipy.stats import t
 from write import keep, kept, stamp, write
 
 import joyul
+from joyul.bases.facts import WARN_UNKNOWN
+from joyul.compare.baselines import NO_BASE
 from joyul.compare.evidence import Evidence
 from joyul.compare.nouns import Entry
 from joyul.compare.progress import FILE, Progress
@@ -72,7 +74,8 @@ def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> 
         found, answered = compared(*sample(data, name, rows, Path(place)), Path(place), methods)
     lines = {line["method"]: line for line in found.record["methods"]}
     cell = {
-        "rows": found.record["rows"], "trainable": {method: lines[method]["trainable"] or 0 for method in answered}, **stamp(),
+        "rows": found.record["rows"], "unknown": unknown(answered),
+        "trainable": {method: lines[method]["trainable"] or 0 for method in answered}, **stamp(),
         "hits": {split: {method: told(right(one[split])) for method, one in answered.items()} for split in ("valid", "test")},
     }  # fmt: skip
     assert advice(cell) == found.record["verdict"]["name"], "the rule here is the one of the comparison"
@@ -83,8 +86,15 @@ def advice(cell: dict[str, Any]) -> str:
     """What is recommended from the validation rows alone."""
     hits = cell["hits"]["valid"]
     rows = {method: heard(one) for method, one in hits.items()}
-    found = [Evidence(Entry(method, "starter"), (1,), (float(one.mean()),), (one,)) for method, one in rows.items()]
-    return found[recommended(found, [cell["trainable"][method] for method in rows])[0]].entry.method
+    entries = [Entry(method, NO_BASE if method == "tfidf" else "starter") for method in rows]
+    found = [Evidence(entry, (1,), (float(one.mean()),), (one,)) for entry, one in zip(entries, rows.values(), strict=True)]
+    trainable, unread = [cell["trainable"][method] for method in rows], ["starter"] if cell["unknown"] >= WARN_UNKNOWN else []
+    return found[recommended(found, trainable, unread)[0]].entry.method
+
+
+def unknown(answered: Mapping[str, Any]) -> float:
+    """The share of the text's tokens that the base does not know."""
+    return max(one["costs"]["unknown_tokens"] for one in answered.values())
 
 
 def heard(text: str) -> np.ndarray:

@@ -172,6 +172,7 @@ def _metrics(
         "rows": _row_counts(run), "seconds": dict(run.seconds), "row_seconds": row_seconds,
         "peak_memory": max(device.peak(), run.peak),
         "parameters": parameter_count(run.tuned.model), "trainable": sum(run.tuned.trainable.values()),
+        "unknown_tokens": run.tuned.unknown,
         "diagnosis": diagnosis.text if diagnosis else "", "diagnosis_kind": diagnosis.kind if diagnosis else None,
         "search": run.tuned.searched, "stopped": run.stopped,
         "warnings": [text for level, text in notes.kept if level == "warn"],

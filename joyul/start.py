@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from joyul import artifact
 from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, positions, twin, width
-from joyul.bases.facts import Moving, Shape, Work, cost, disk, report_cut, report_language
+from joyul.bases.facts import Moving, Shape, Work, cost, disk, report_cut, report_language, unknown_share
 from joyul.bases.hosted import Hosted, require_endpoint
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config, start_at
 from joyul.bases.pooling import append_mean_pooling, can_pool
@@ -184,7 +184,8 @@ def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathe
     setting = tuned.form.setting
     paired = gathered is not None and "text_pair" in gathered.columns.roles
     frame = setting.tokenizer.num_special_tokens_to_add(pair=paired)
-    report_language(rows, frame, settings.base, notes, settings.allow_unknown)
+    tuned.unknown = unknown_share(rows, frame)
+    report_language(tuned.unknown, settings.base, notes, settings.allow_unknown)
     for part in (rows, data.rows("valid", tuned.form, notes)):
         report_cut(part, setting.max_length, notes)
     report_borders(setting.task, rows, notes)

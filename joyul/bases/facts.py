@@ -9,7 +9,7 @@ from joyul.contracts import Row
 from joyul.errors import BaseModelError, listing
 from joyul.notes import Notes
 
-WARN_UNKNOWN, REFUSE_UNKNOWN = 0.05, 0.50
+WARN_UNKNOWN, REFUSE_UNKNOWN = 0.03, 0.50
 BYTES = 4  # fp32
 SHAPE_BYTES, SHAPES_KEPT = 3 << 20, 85  # oneDNN compiles its products for every shape of input, and keeps them (LOG.md)
 EFFICIENCY = 0.35  # share of the matrix-product rate that a whole step reaches: attention, norms, padding (LOG.md)
@@ -47,9 +47,8 @@ def unknown_share(rows: Sequence[Row], frame: int) -> float:
     return sum(row.unknown for row in rows) / max(1, sum(row.length - frame for row in rows))
 
 
-def report_language(rows: Sequence[Row], frame: int, base: str, notes: Notes, allow_unknown: bool) -> None:
-    """Warn from 5 % unknown tokens; refuse from 50 % (BaseModelError) unless allowed."""
-    share = unknown_share(rows, frame)
+def report_language(share: float, base: str, notes: Notes, allow_unknown: bool) -> None:
+    """Warn from 3 % unknown tokens; refuse from 50 % (BaseModelError) unless allowed."""
     if share >= REFUSE_UNKNOWN and not allow_unknown:
         raise BaseModelError("unknown_tokens_refused", base=base, share=f"{share:.0%}")
     if share >= WARN_UNKNOWN:

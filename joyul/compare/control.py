@@ -14,7 +14,7 @@ from statistics import fmean
 
 from joyul.compare.evidence import difference, evidence
 from joyul.compare.nouns import Done, Entry, Outcome
-from joyul.compare.recommend import recommended
+from joyul.compare.recommend import recommended, unread_bases
 from joyul.contracts import Task
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe
@@ -50,7 +50,10 @@ def _recommended(outcomes: Sequence[Outcome], task: Task) -> Entry | None:
     found = [evidence(mine, "valid", task) for mine in made]
     trainable = [max(one.costs.get("trainable") or 0 for one in mine) for mine in made]
     known = [(one, count) for one, count in zip(found, trainable, strict=True) if one is not None]
-    return known[recommended(*zip(*known, strict=True))[0]][0].entry if known else None
+    if not known:
+        return None
+    best, _ = recommended([one for one, _ in known], [count for _, count in known], unread_bases(outcomes))
+    return known[best][0].entry
 
 
 def _leader(outcomes: Sequence[Outcome], task: Task) -> Entry | None:

@@ -17,6 +17,8 @@ from joyul.compare.nouns import Answers, Entry, Outcome, Part
 from joyul.compare.statistics import Difference, Interval, from_means, holm, paired, score_interval, wilson
 from joyul.contracts import Task
 
+HITS = "accuracy"  # of labels: the mean of its rows' hits
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -81,8 +83,12 @@ def row_values(seeds: Sequence[Answers], task: Task) -> NDArray[np.float64]:
     def score(targets: Sequence[Any], predictions: Sequence[Any]) -> float:
         return task.metrics(targets, predictions)[task.metric]
 
-    rows = [pseudo_values(score, answers.targets, answers.values, answers.groups) for answers in seeds]
-    return np.asarray(np.mean(rows, axis=0))
+    def values(answers: Answers) -> NDArray[np.float64]:
+        if task.metric == HITS and task.target_type == "label" and answers.groups is None:  # whatever number of labels
+            return np.array([target == value for target, value in zip(answers.targets, answers.values, strict=True)], dtype=float)
+        return pseudo_values(score, answers.targets, answers.values, answers.groups)
+
+    return np.asarray(np.mean([values(answers) for answers in seeds], axis=0))
 
 
 def _overlap(outcomes: Sequence[Outcome]) -> float:

@@ -22,14 +22,15 @@ def pseudo_values(
 ) -> NDArray[np.float64]:
     """Shape (blocks,): one pseudo-value a row; a group, where `groups` says which rows belong together.
 
-    Rows with equal target and prediction have equal pseudo-values, which are computed once. Where more than `MOST` rows differ
-    (numbers, texts), rows are left out in `MOST` blocks by their place, the same for every method and draw. A score that has no
-    value without a block (a correlation of two rows) gives that block the score itself, and so does a single block.
+    Rows with equal target and prediction have equal pseudo-values, which are computed once. Where there are more than `MOST`
+    rows and their targets leave room for more than `MOST` such pairs (numbers, texts, many labels), rows are left out in `MOST`
+    blocks by their place. That depends on the targets alone: methods whose answers differ have the same blocks. A score that has
+    no value without a block (a correlation of two rows) gives that block the score itself, and so does a single block.
     """
-    keys = [repr(pair) for pair in zip(targets, predictions, strict=True)]
-    if groups is None and len(set(keys)) <= MOST:
-        return _by_row(score, targets, predictions, keys)
-    labels = list(groups) if groups is not None else [place * MOST // len(keys) for place in range(len(keys))]
+    rows = len(targets)
+    if groups is None and (rows <= MOST or len(set(map(repr, targets))) ** 2 <= MOST):
+        return _by_row(score, targets, predictions, [repr(pair) for pair in zip(targets, predictions, strict=True)])
+    labels = list(groups) if groups is not None else [place * MOST // rows for place in range(rows)]
     return _by_block(score, targets, predictions, labels)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from joyul.compare.baselines import Answer, Result, Work
     from joyul.run import Run
 
-COSTS = ("peak_memory", "bytes", "trainable", "row_seconds", "diagnosis")
+COSTS = ("peak_memory", "bytes", "trainable", "row_seconds", "diagnosis", "unknown_tokens")
 
 
 class BudgetSpent(RunError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from joyul.compare.evidence import Evidence, differences, evidence, gain
 from joyul.compare.nouns import PLAIN, Done, Entry, Outcome, Part
+from joyul.compare.recommend import unread_bases
 from joyul.compare.verdict import Candidate, decide
 from joyul.contracts import Task
 from joyul.recipe.settings import RunSettings
@@ -36,8 +37,9 @@ def write(
             if deciding[0].folder is not None:
                 (candidates if entry.control is None else controls).append(Candidate(valid, row["trainable"] or 0, row))
     rows += [blank(entry, error=reason) for entry, reason in done.failures.items()]
+    verdict = decide(candidates, rows, task.metric, controls, unread_bases(done.largest))
     return {
-        "methods": rows, "verdict": decide(candidates, rows, task.metric, controls), "differences": differences(tests),
+        "methods": rows, "verdict": verdict, "differences": differences(tests),
         "metric": task.metric, "scored_on": part, "rows": counts(done.draws[0].gathered),
         "draws": len({draw.number for draw in done.draws}), "seeds": settings.seeds or 1, "folds": settings.folds,
         "tries": settings.tries or 1,

@@ -9,7 +9,7 @@ of the paired t test on the draws' scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +39,16 @@ class Candidate:
 
 
 def decide(
-    candidates: Sequence[Candidate], rows: Sequence[dict[str, Any]], metric: str, controls: Sequence[Candidate] = ()
-) -> dict[str, Any]:
+    candidates: Sequence[Candidate], rows: Sequence[dict[str, Any]], metric: str, controls: Sequence[Candidate] = (),
+    unread: Collection[str] = (),
+) -> dict[str, Any]:  # fmt: skip
     """`{"method", "base", "tied", "text", "p_holm"}` from the candidates, all lines of the table and a winning chain's control.
 
     Raises RunError when no method is left.
     """
     if not candidates:
         raise RunError("all_methods_failed")
-    chosen = recommended([item.valid for item in candidates], [item.trainable for item in candidates])
+    chosen = recommended([item.valid for item in candidates], [item.trainable for item in candidates], unread)
     best, highest = (candidates[place] for place in chosen)
     others = [item for item in (*candidates, *controls) if item is not best]
     found = [difference(best.valid, other.valid) for other in others]

@@ -54,7 +54,8 @@ class Tuned:
     `stages` are those so far, of the base's lineage too, but for what was folded into the weights; `moved`: whether the weights
     without what stages inserted differ from the base's. `chosen` holds, for each stage of this run, the spec of the Form it
     chose (None: it had no choice), `searched` what is said of each search; `trainable` the sizes of all that moved, by name;
-    `rates` the learning rate of each; `new_head`: whether the head was drawn for this run and has not moved yet.
+    `rates` the learning rate of each; `new_head`: whether the head was drawn for this run and has not moved yet; `unknown` the
+    share of the text's tokens that the base does not know.
     """
 
     model: nn.Module
@@ -66,6 +67,7 @@ class Tuned:
     trainable: dict[str, int] = field(default_factory=dict)
     rates: list[tuple[Method, float]] = field(default_factory=list)
     new_head: bool = False
+    unknown: float = 0.0
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,6 +17,8 @@ from sklearn.pipeline import FeatureUnion
 
 import joyul
 from joyul import linear
+from joyul.bases.facts import WARN_UNKNOWN
+from joyul.compare.baselines import NO_BASE
 from joyul.compare.draws import draws, gather_pool, sizes
 from joyul.compare.evidence import Evidence, difference
 from joyul.compare.nouns import Entry
@@ -71,20 +74,33 @@ def test_where_rows_cannot_tell_the_one_that_did_better_elsewhere_is_recommended
     assert "Ship head: the highest" in verdict["text"]
     verdict = decide([candidate("full", [hits(90)], 10), candidate("head", [hits(88)], 1)], [], "accuracy")
     assert verdict["method"] == "full" and "Ship full: the highest" in verdict["text"]
-    verdict = decide([candidate("mine", [hits(90)], 10), candidate("prompt", [hits(89)], 0)], [], "accuracy")
-    assert verdict["method"] == "prompt", "a method that was not measured elsewhere has only its score"
+    for one, other in (("mine", "full"), ("full", "mine")):
+        verdict = decide([candidate(one, [hits(90)], 10), candidate(other, [hits(89)], 0)], [], "accuracy")
+        assert verdict["method"] == one, "what was not measured elsewhere has only its score, for and against it"
 
 
 def test_the_order_is_the_one_that_was_measured() -> None:
     place = Path(__file__).parents[2] / "benchmarks" / "order.json"
-    cells = json.loads(place.read_text(encoding="utf-8")).values()
-    assert len(cells) == 6
-    means = {method: fmean(cell["scores"][method] for cell in cells) for method in ORDER}
+    cells = list(json.loads(place.read_text(encoding="utf-8")).values())
+    read, unread = ([cell["scores"] for cell in cells if (cell["unknown"] >= WARN_UNKNOWN) is much] for much in (False, True))
+    assert (len(read), len(unread)) == (4, 2)
+    means = {method: fmean(scores[method] for scores in read) for method in ORDER}
     assert sorted(means, key=lambda method: -means[method]) == list(ORDER)
+    means = {method: fmean(scores[method] for scores in unread) for method in ORDER}
+    assert max(means, key=lambda method: means[method]) == "tfidf"
+
+
+def test_what_needs_no_base_is_preferred_to_a_base_that_cannot_read() -> None:
+    plain = candidate("tfidf", [hits(88)], 10)
+    plain = replace(plain, valid=replace(plain.valid, entry=Entry("tfidf", NO_BASE)))
+    both = [candidate("full", [hits(90)], 1000), plain]
+    assert decide(both, [], "accuracy")["method"] == "full"
+    assert decide(both, [], "accuracy", unread={"b"})["method"] == "tfidf"
+    assert decide([both[0], candidate("head", [hits(91)], 5)], [], "accuracy", unread={"b"})["method"] == "full", "among those as before"
 
 
 def test_a_chain_that_does_not_beat_its_part_is_not_called_better() -> None:
-    found = [candidate("full+prompt", [hits(91)], 10), candidate("full", [hits(90)], 10), candidate("prompt", [hits(40)], 0)]
+    found = [candidate("full+prompt", [hits(95)], 10), candidate("full", [hits(90)], 10), candidate("prompt", [hits(40)], 0)]
     text = decide(found, [], "accuracy")["text"]
     assert "full+prompt is not shown to be better than its part full." in text
 

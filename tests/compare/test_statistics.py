@@ -15,8 +15,12 @@ from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from joyul.compare.evidence import Evidence, difference, row_values
 from joyul.compare.jackknife import pseudo_values
+from joyul.compare.nouns import Answers, Entry
 from joyul.compare.statistics import from_means, holm, mcnemar, paired, score_interval, squares
+from joyul.contracts import Prediction
+from joyul.tasks.classify import Classify
 from tests.compare import simulation
 from tests.compare.simulation import REDUCED, WHOLE, Cell
 
@@ -163,6 +167,26 @@ def test_blocks_where_every_row_differs_and_groups_where_rows_belong_together() 
     assert np.sqrt(squares(values[None]).variance) == pytest.approx(known, rel=0.2)
     groups = [f"author {place // 4}" for place in range(1000)]
     assert len(pseudo_values(spearman, list(one), list(two), groups)) == 250
+
+
+def test_methods_whose_answers_differ_have_the_same_blocks() -> None:
+    """77 labels, 600 rows: one method makes hardly any mistake, the other a hundred kinds of them."""
+    draw = np.random.default_rng(3)
+    targets = [str(label) for label in draw.integers(0, 77, 600)]
+    good = [t if draw.random() < 0.95 else str(draw.integers(0, 77)) for t in targets]
+    poor = [t if draw.random() < 0.3 else str(draw.integers(0, 77)) for t in targets]
+    assert len(set(zip(targets, good, strict=True))) < 200 < len(set(zip(targets, poor, strict=True))), "the case is the one meant"
+    assert [len(pseudo_values(macro_f1, targets, said)) for said in (good, poor)] == [200, 200]
+    task, entry = Classify(tuple(sorted(set(targets)))), Entry("full", "b")
+
+    def known(said: list[str]) -> Evidence:
+        answers = Answers(tuple(map(str, range(600))), tuple(targets), tuple(map(Prediction, said)))
+        return Evidence(entry, (1,), (answers.score(task),), (row_values([answers], task),))
+
+    found = difference(known(good), known(poor))
+    assert found is not None and found.test == "mcnemar", "hits of rows, whatever number of labels"
+    right = [sum(a == b for a, b in zip(targets, said, strict=True)) for said in (good, poor)]
+    assert found.mean == pytest.approx((right[0] - right[1]) / 600)
 
 
 # ---------------------------------------------------------------------------------------------------------------- simulations
