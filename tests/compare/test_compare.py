@@ -83,7 +83,7 @@ def test_the_order_is_the_one_that_was_measured() -> None:
     place = Path(__file__).parents[2] / "benchmarks" / "order.json"
     cells = list(json.loads(place.read_text(encoding="utf-8")).values())
     read, unread = ([cell["scores"] for cell in cells if (cell["unknown"] >= WARN_UNKNOWN) is much] for much in (False, True))
-    assert (len(read), len(unread)) == (4, 2)
+    assert len(read) >= 4 and unread
     means = {method: fmean(scores[method] for scores in read) for method in ORDER}
     assert sorted(means, key=lambda method: -means[method]) == list(ORDER)
     means = {method: fmean(scores[method] for scores in unread) for method in ORDER}
