@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from transformers import AutoModel, AutoTokenizer
 
 from joyul.cli import main
 from joyul.endpoint.address import Address
@@ -63,8 +64,13 @@ def runnable(page: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random BERT that reads as far as a real one."""
+    """A tiny random BERT that reads as far as a real one, and knows the words of the labels."""
     folder = Path(tiny.save(tmp_path_factory.mktemp("bases") / "bert", max_position_embeddings=512))
+    model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["negative", "positive"])
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     config = folder / "tokenizer_config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"model_max_length": 512}))
     return folder
