@@ -467,7 +467,7 @@ KOREAN = {
     "col_row": "행마다",
     "col_failed": "실패",
     "verdict_winner": "{method}을(를) 권합니다. 검증 {metric}이(가) 가장 높습니다 ({rows}행에서 {score}).",
-    "verdict_preferred": "{method}을(를) 쓰세요 (검증 {metric} {score}). 검증 {rows}행으로는 가장 높은 {highest}({top})와 구별되지 않으며, 다른 데이터에서는 {method} 쪽이 더 좋았습니다.",
+    "verdict_preferred": "{method}을(를) 권합니다 (검증 {metric} {score}). 검증 {rows}행으로는 가장 높은 {highest} ({top})과(와) 구별되지 않으며, 다른 데이터에서는 {method} 쪽이 더 좋았습니다.",
     "verdict_winner_draws": "{method}을(를) 쓰세요. 검증 {metric}이(가) 가장 높습니다 ({rows}행씩 {draws}번의 평균 {score}).",
     "verdict_tied": "{tied}은(는) {rows}행으로는 {method}과(와) 구별되지 않습니다. 비용을 보고 고르세요.",
     "verdict_tied_draws": "{tied}은(는) 검증 {rows}행씩 {draws}번으로는 {method}와(과) 구별되지 않습니다. 비용을 보고 고르세요.",
