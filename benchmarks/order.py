@@ -20,7 +20,7 @@ from statistics import fmean
 from typing import Any
 
 from regret import apart, compared, right, told, unknown
-from write import keep, kept, stamp, write
+from write import fill, stamp
 
 from joyul.bases.facts import WARN_UNKNOWN
 
@@ -136,10 +136,7 @@ def main() -> None:
     parser.add_argument("--only", choices=SETS)
     parser.add_argument("--rows", type=int, default=400)
     options = parser.parse_args()
-    for name in [options.only] if options.only else [name for name in SETS if name not in kept(NAME)]:
-        keep(NAME, name, measure(options.data, name, options.rows))
-        print("\n".join(section(kept(NAME))), flush=True)
-    write()
+    fill(NAME, SETS, options.only, lambda name: measure(options.data, name, options.rows))
 
 
 if __name__ == "__main__":

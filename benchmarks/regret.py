@@ -23,7 +23,7 @@ from unittest import mock
 
 import numpy as np
 from scipy.stats import t
-from write import keep, kept, stamp, write
+from write import fill, stamp
 
 import joyul
 from joyul.bases.facts import WARN_UNKNOWN
@@ -166,10 +166,7 @@ def main() -> None:
     parser.add_argument("--methods", help="separated by commas (default: every method that fits)")
     options = parser.parse_args()
     methods = options.methods.split(",") if options.methods else None
-    for name in [options.only] if options.only else [name for name in SETS if name not in kept(NAME)]:
-        keep(NAME, name, measure(options.data, name, options.rows, methods))
-        print("\n".join(section(kept(NAME))), flush=True)
-    write()
+    fill(NAME, SETS, options.only, lambda name: measure(options.data, name, options.rows, methods))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ def keep(name: str, key: str, cell: Any) -> None:
     """Read again before it is written: another part may have been measured meanwhile."""
     found = {**kept(name), key: cell}
     (HERE / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write()
+
+
+def fill(name: str, sets: Iterable[str], only: str | None, measure: Callable[[str], Any]) -> None:
+    """Measure `only`, or all sets that are not kept yet; show and write each as soon as it is known."""
+    for key in [only] if only else [key for key in sets if key not in kept(name)]:
+        keep(name, key, measure(key))
+        print("\n".join(importlib.import_module(name).section(kept(name))), flush=True)
     write()
 
 

@@ -17,7 +17,6 @@ from joyul.recipe.resolve import Recipe
 Ready = Callable[[Recipe], tuple[Tuned, Sequence[Method]]]
 
 
-
 def sweeps(entry: Entry, recipe: Recipe) -> bool:
     """Whether the tries of an entry may be trained at once, as far as that can be told beforehand.
 
