@@ -50,8 +50,10 @@ def open_hosted(settings: RunSettings, source: Source, methods: Sequence[Method]
         fitting(method, form)
     model = hosted(settings, base, notes)
     way = model.way()
-    notes.say("endpoint_way_found", way=way, model=model.asker.address.model, host=model.asker.address.host)
-    if not tells_probabilities(way):
+    sure = tells_probabilities(way)
+    address = model.asker.address
+    notes.say("endpoint_sure" if sure else "endpoint_bare", way=way, model=address.model, host=address.host)
+    if not sure:
         _without_probabilities(settings)
     return Tuned(model, replace(form, way=way))
 
@@ -65,7 +67,8 @@ def _asked(settings: RunSettings, setting: Setting) -> Instruct:
         return form
     given = label_words(settings.label_words or ())
     known(given, setting.task)
-    return Instruct(setting, instruction=settings.instruction or "", words_of={**readable(setting.task.labels), **given})
+    template = settings.template[0] if settings.template else "{text}"
+    return Instruct(setting, template, settings.instruction or "", {**readable(setting.task.labels), **given})
 
 
 def _without_probabilities(settings: RunSettings) -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from joyul.bases.anatomy import declared_pooling
 from joyul.bases.load import BaseFiles
-from joyul.contracts import Architecture, Form, Method, Setting
+from joyul.contracts import Architecture, Example, Form, Method, Setting
 from joyul.errors import DoesNotFit, UsageError
 from joyul.forms import FORMS, HEADS
+from joyul.forms.hangul import mostly_korean
+from joyul.forms.instruct import Instruct
 from joyul.forms.prompted import Prompted, askable
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
@@ -19,15 +21,16 @@ from joyul.messages import words
 from joyul.recipe.settings import RunSettings
 
 WORD_HEADS = ("ForMaskedLM", "ForPreTraining", "ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+SAMPLE = 100  # rows whose letters say which language they are in
 ASKING: dict[Architecture, str] = {"encoder": "cloze", "decoder": "continuation", "encoder-decoder": "continuation"}
 
 
 def first_form(
-    settings: RunSettings, methods: Sequence[Method], setting: Setting, files: BaseFiles, kept: bool, paired: bool
+    settings: RunSettings, methods: Sequence[Method], setting: Setting, files: BaseFiles, kept: bool, rows: Sequence[Example]
 ) -> Form:
     """`form=`, or: a head that the base brings (`kept`) or that will be trained; words where a prompt comes first.
 
-    `paired`: rows are two texts. Raises DoesNotFit with the reason where the Form does not.
+    `rows`: some of those it is for. Raises DoesNotFit with the reason where the Form does not.
     """
     if settings.prompt is not None:
         form = as_written(settings, setting, FORMS)
@@ -39,7 +42,7 @@ def first_form(
         name = HEADS.get(setting.task.target_type, name)
     _check(name, setting, settings.base, files)
     form = FORMS[name](setting)  # type: ignore[call-arg]  # every Form has defaults for all but its Setting
-    return templated(worded(form, settings, paired), settings, methods)
+    return templated(worded(form, settings, rows), settings, methods)
 
 
 def _check(name: str, setting: Setting, base: str, files: BaseFiles) -> None:
@@ -69,8 +72,8 @@ def _has_words(files: BaseFiles) -> bool:
     return bool(tied) or any(name.endswith(WORD_HEADS) for name in saved)
 
 
-def worded(form: Form, settings: RunSettings, paired: bool) -> Form:
-    """The Form in the user's words, or the usual ones. Raises UsageError for words of a label that there is not."""
+def worded(form: Form, settings: RunSettings, rows: Sequence[Example]) -> Form:
+    """The Form in the user's words, or the usual ones for such rows. Raises UsageError for words of a label that there is not."""
     if not isinstance(form, Prompted | Similarity):
         for key in ("label_words", "instruction"):
             if getattr(settings, key) is not None:
@@ -80,7 +83,9 @@ def worded(form: Form, settings: RunSettings, paired: bool) -> Form:
     task = form.setting.task
     known(given, task)
     said = {**readable(task.labels), **given}
-    asked = usual(form.name, said, paired, named=bool(given) or settings.template is not None)
+    paired = bool(rows) and "text_pair" in rows[0].inputs
+    in_korean = mostly_korean(str(row.inputs["text"]) for row in rows[:SAMPLE])
+    asked = usual(form.name, said, paired, bool(given) or settings.template is not None, in_korean)
     if isinstance(form, Prompted):
         made = [form.worded(replace(wording, instruction=settings.instruction or "")) for wording in asked]
         return next((one for one in made if askable(one)), made[0])
@@ -92,7 +97,7 @@ def worded(form: Form, settings: RunSettings, paired: bool) -> Form:
 def templated(form: Form, settings: RunSettings, methods: Sequence[Method]) -> Form:
     """`template=` around the Form: the first of them, where a stage is there to choose; a head is then asked without any too."""
     choosing = any(method.name == "prompt" for method in methods)
-    if settings.template is None or (choosing and not isinstance(form, Prompted | Similarity)):
+    if settings.template is None or (choosing and not isinstance(form, Prompted | Similarity | Instruct)):
         return form
     if len(settings.template) > 1 and not choosing:
         raise UsageError("templates_without_prompt", count=len(settings.template))

@@ -20,7 +20,7 @@ from joyul.engine.checkpoint import FOLDER, Checkpoint
 from joyul.engine.course import buffers
 from joyul.engine.saver import last
 from joyul.errors import RunError, UsageError, listing
-from joyul.files import clear_leftovers, write_text
+from joyul.files import check_free, clear_leftovers, next_free, write_text
 from joyul.messages import words
 from joyul.methods.chain import SPLITS, Data, Tuned
 from joyul.methods.ends import End, Trail, digests
@@ -28,7 +28,7 @@ from joyul.notes import Notes
 from joyul.recipe.grammar import Given
 from joyul.recipe.resolve import UNWRITTEN, Recipe, resolve
 from joyul.record import step_line, versions
-from joyul.state import condition, in_use
+from joyul.state import RESULT_FILES, condition, in_use
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -125,6 +125,17 @@ def recipe_of(verb: str, place: str | None, given: Sequence[Given], notes: Notes
 def unfinished(folder: Path) -> bool:
     """Whether there is a run that did not come to its metrics."""
     return (folder / RECIPE_FILE).is_file() and not (folder / METRICS_FILE).is_file()
+
+
+def require_free(folder: Path) -> None:
+    """Raise UsageError unless a new result can stand there; what did not end can be gone on with instead."""
+    files = {"train": RECIPE_FILE, "compare": COMPARISON_RECIPE}
+    verb = next((verb for verb, file in files.items() if (folder / file).is_file()), None)
+    if verb is not None and not any((folder / name).is_file() for name in RESULT_FILES):
+        if condition(folder) == "running":
+            raise in_use(folder)
+        raise UsageError("out_unfinished", found=str(folder), verb=verb, free=str(next_free(folder)))
+    check_free(folder)
 
 
 def begun(folder: Path, notes: Notes) -> Begun:

@@ -36,7 +36,7 @@ from joyul.monitor import Monitor, require
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
 from joyul.record import noted, step_line
-from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of, trail_of
+from joyul.resume import STEPS_FILE, Begun, begun, foundations, recipe_of, require_free, trail_of
 from joyul.signals import listening
 from joyul.start import build_methods, check_fits, open_tuned, report_disk, report_facts, report_text
 from joyul.state import Hold
@@ -96,7 +96,7 @@ def tune(
         if going_on:
             hold.take()
         else:
-            check_free(folder)
+            require_free(folder)
         try:
             return (yield from _tuned(recipe, notes, gathered, data, hold, begun(folder, notes) if going_on else Begun()))
         except BaseException as error:
@@ -156,8 +156,7 @@ def ready(
     task = learn_task(settings, gathered)
     check_stages(recipe, task, gathered is not None and gathered.labelled)
     methods = build_methods(recipe, data)
-    paired = gathered is not None and "text_pair" in gathered.columns.roles
-    tuned = open_tuned(settings, methods, task, notes, paired)
+    tuned = open_tuned(settings, methods, task, notes, gathered.splits.train if gathered else ())
     check_fits(tuned, methods, gathered)
     _settle(recipe, gathered, tuned)
     report_text(settings, tuned, data, gathered, notes)

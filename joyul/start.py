@@ -20,7 +20,7 @@ from joyul.bases.hosted import Hosted, require_endpoint
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config, start_at
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
-from joyul.contracts import Form, Method, Row, Setting, Task
+from joyul.contracts import Example, Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
@@ -76,8 +76,10 @@ def _sizes(base: str, rows: int) -> Sizes:
     return Sizes(int(config.get_text_config().hidden_size), rows, layer_count(config))
 
 
-def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes, paired: bool = False) -> Tuned:
-    """The model and Form that the first stage starts from. Raises BaseModelError, DoesNotFit, UsageError."""
+def open_tuned(
+    settings: RunSettings, methods: Sequence[Method], task: Task, notes: Notes, rows: Sequence[Example] = ()
+) -> Tuned:
+    """The model and Form that the first stage starts from, for such rows. Raises BaseModelError, DoesNotFit, UsageError."""
     source, folded = find(settings.base), None
     if source.kind == "run" and source.run is not None:
         before = artifact.load(source.run, dropout=settings.dropout, notes=notes, terms=settings.model_dump())
@@ -95,7 +97,7 @@ def open_tuned(settings: RunSettings, methods: Sequence[Method], task: Task, not
     adapter = Imported(source.adapter) if source.adapter is not None else None
     room = sum(one.room for one in methods if isinstance(one, LearnedStage)) + (adapter.room if adapter else 0)
     setting = Setting(task, files.tokenizer, files.architecture, _max_length(settings, files, room))
-    form = first_form(settings, methods, setting, files, kept, paired)
+    form = first_form(settings, methods, setting, files, kept, rows)
     model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
     if isinstance(task, Regress) and not kept:
         start_at(model, task.mean if task.scale == 1.0 else 0.0)

@@ -19,6 +19,7 @@ from joyul.contracts import Step
 from joyul.messages import words
 from joyul.notes import Level, Notes
 from joyul.recipe.resolve import Recipe
+from joyul.report import candidates
 
 Item = TypeVar("Item")
 Ended = TypeVar("Ended")
@@ -87,7 +88,7 @@ def _state(step: Step) -> str:
 
 def _line(step: Step) -> str:
     if step.kind == "search":
-        return words("line_search", score=f"{step.score:.3f}", candidate=escape(_asked(step.candidate or {})))
+        return words("line_search", score=f"{step.score:.3f}", candidate=escape(candidates.line(step.candidate or {})))
     if step.kind == "probe":
         return probe_line(step)
     valid = dict(step.valid or {})
@@ -95,13 +96,6 @@ def _line(step: Step) -> str:
     scores = ", ".join(f"{name} {value:.3f}" for name, value in valid.items())
     valid_loss = "–" if loss is None else f"{loss:.3f}"
     return words("line_epoch", epoch=f"{step.epoch:g}", loss=f"{step.loss:.3f}", valid_loss=valid_loss, scores=scores)
-
-
-def _asked(candidate: Mapping[str, Any]) -> str:
-    """The templates of a candidate in one line."""
-    given = candidate.get("template", "")
-    listed = [given] if isinstance(given, str) else list(given)
-    return " | ".join([*listed, *(item["template"] for item in candidate.get("ensemble", ()))])
 
 
 def probe_line(step: Step) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from torch import nn
@@ -62,6 +63,11 @@ class Hosted(nn.Module):
         """Requests, tokens and, where a price was given, what they cost."""
         spent = self.asker.spent
         return {**vars(spent), "cost": self.asker.terms.cost(spent.read, spent.written)}
+
+
+def reported_once(model: nn.Module) -> AbstractContextManager[None]:
+    """While open, a model behind an endpoint is asked many times; what that came to is said at the end. Nothing for others."""
+    return model.asker.reported_once() if isinstance(model, Hosted) else nullcontext()
 
 
 def hosted(settings: RunSettings, base: str, notes: Notes) -> Hosted:

@@ -32,7 +32,7 @@ from joyul.data.files import stem
 from joyul.data.gather import Gathered
 from joyul.engine.store import Stores
 from joyul.errors import DoesNotFit, JoyulError, UsageError
-from joyul.files import check_free, next_free
+from joyul.files import next_free
 from joyul.learn import learn_task
 from joyul.methods.chain import Data, Tuned
 from joyul.methods.ends import Ends
@@ -41,7 +41,7 @@ from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe, from_words, given_words
 from joyul.recipe.stages import STAGES
 from joyul.record import versions
-from joyul.resume import recipe_of, unfinished
+from joyul.resume import recipe_of, require_free, unfinished
 from joyul.run import Run, finish, ready, tune
 from joyul.signals import listening
 from joyul.start import require_base
@@ -104,7 +104,7 @@ def compare_recipe(
             hold.take()
             notes.say("compare_goes_on", folder=str(folder))
         else:
-            check_free(folder)
+            require_free(folder)
         try:
             setup = _setup(recipe, hold, names, bases, notes, follow, show)
             setup.deadline = None if spent is None else time.monotonic() + spent

@@ -49,6 +49,12 @@ class Row:
         """Tokens the model reads for this row (the longest of its inputs)."""
         return max((len(values) for values in self.tokens.values()), default=0)
 
+    @property
+    def parts(self) -> tuple[Row, ...]:
+        """The rows that it is asked as: one for each template where a Form has several, which stand in `aside`; else itself."""
+        several = isinstance(self.aside, tuple) and all(isinstance(one, Row) for one in self.aside)
+        return self.aside if several else (self,)
+
 
 @dataclass(slots=True)
 class Batch:

@@ -6,6 +6,8 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +64,7 @@ class Asker:
     def __init__(self, address: Address, terms: Terms, notes: Notes) -> None:
         self.address, self.terms, self.notes, self.spent = address, terms, notes, Spent()
         self._answers = Answers(address)
-        self._reached = self._announced = False
+        self._reached = self._announced = self._withheld = False
 
     def reach(self) -> None:
         """Make sure that something answers there. Raises BaseModelError, UsageError."""
@@ -89,7 +91,9 @@ class Asker:
         self._announced = True
         if not count:
             return
-        said = {"count": count, "kept": len(requests) - len(missing), "tokens": f"{read:,.0f}", "model": self.address.model}
+        kept = len(requests) - len(missing)
+        said = {"count": count, "tokens": f"{read:,.0f}", "model": self.address.model}
+        said |= {"kept": words("endpoint_kept", kept=kept) if kept else ""}
         self.notes.say("endpoint_estimate", host=self.address.host, price=self._priced(read, count * WRITTEN), **said)
         if not self.address.local:
             self.notes.warn("rows_leave", count=count, host=self.address.host)
@@ -110,7 +114,7 @@ class Asker:
             check_writable(self._answers.folder)
             before = Spent(**vars(self.spent))
             found |= self.notes.track(self._fetch(missing), "asking", len(missing))
-            if not quiet:
+            if not (quiet or self._withheld):
                 self._report(before)
         return [found[key] for key in keys]
 
@@ -120,8 +124,9 @@ class Asker:
         client = Client(self.address, self.terms.timeout, pace)
         waiting = deque(requests.items())
         done: queue.SimpleQueue[tuple[str, Reply | Failure | Exception]] = queue.SimpleQueue()
-        work = lambda: self._work(client, waiting, done)  # noqa: E731
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(self.terms.concurrency, len(requests)))]
+        work = (self._work, client, waiting, done)
+        count = min(self.terms.concurrency, len(requests))
+        threads = [threading.Thread(target=copy_context().run, args=work, daemon=True) for _ in range(count)]  # in one language
         for thread in threads:
             thread.start()
         failures = 0
@@ -169,6 +174,17 @@ class Asker:
         self.spent.read += found.read
         self.spent.written += found.written
 
+    @contextmanager
+    def reported_once(self) -> Iterator[None]:
+        """While open, many are asked for; what they came to is said at the end."""
+        before, self._withheld = Spent(**vars(self.spent)), True
+        try:
+            yield
+        finally:
+            self._withheld = False
+            if (self.spent.requests, self.spent.failed) != (before.requests, before.failed):
+                self._report(before)
+
     def _report(self, before: Spent) -> None:
         spent = {name: value - getattr(before, name) for name, value in vars(self.spent).items()}
         tokens = {"read": f"{spent['read']:,}", "written": f"{spent['written']:,}"}
@@ -177,7 +193,12 @@ class Asker:
 
     def _priced(self, read: float, written: float) -> str:
         cost = self.terms.cost(read, written)
-        return "" if cost is None else words("endpoint_cost", cost=f"{cost:,.4f}")
+        return "" if cost is None else words("endpoint_cost", cost=_money(cost))
+
+
+def _money(amount: float) -> str:
+    """Two places, or the two digits that count of less than 1."""
+    return f"{amount:,.2f}" if amount >= 1 else f"{float(f'{amount:.2g}'):.12f}".rstrip("0").rstrip(".")
 
 
 def _size(request: Request) -> float:

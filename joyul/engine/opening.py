@@ -1,13 +1,13 @@
 """What opens every row is read once: an instruction and demonstrations before the text, where a model reads from left to right.
 
-Keys and values of the opening are computed for one row and stand before those of every other. Whether a model is that simple is
-not guessed from its name but tried on a few rows, as in `engine.unpad`.
+Keys and values of the opening are computed for one row and stand before those of every other, for each template of an ensemble.
+Whether a model is that simple is not guessed from its name but tried on a few rows, as in `engine.unpad`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -41,15 +41,16 @@ def opened(model: nn.Module, rows: Sequence[Row], example: Batch | None) -> Iter
     """While open, passes of `model` over `rows` read what they share once. Yields how many tokens that are (0: nothing is done).
 
     Without gradients only. `example` is a padded batch of some of the rows to try it on. States at the opening are zeros: they
-    are not computed, so nobody may read them.
+    are not computed, so nobody may read them. Of several templates each has its opening; the shortest is what is yielded.
     """
-    tokens = shared(rows)
+    openings = [shared(part) for part in zip(*(row.parts for row in rows), strict=True)]
+    least = min(map(len, openings), default=0)
     owner = _reader(model)
-    if owner is None or example is None or len(tokens) < WORTH or not _fits(owner, tokens, example):
+    if owner is None or example is None or least < WORTH or not _fits(owner, openings[0], example):
         yield 0
         return
-    with _patched(owner, tokens):
-        yield len(tokens)
+    with _patched(owner, openings):
+        yield least
 
 
 def _reader(model: nn.Module) -> PreTrainedModel | None:
@@ -72,7 +73,7 @@ def _same(owner: PreTrainedModel, tokens: Sequence[int], example: Batch) -> bool
     read = example.inputs["attention_mask"][:, len(tokens) :, None]
     try:
         plain = owner(**example.inputs).last_hidden_state[:, len(tokens) :] * read
-        with _patched(owner, tokens):
+        with _patched(owner, [tokens]):
             found = owner(**example.inputs).last_hidden_state[:, len(tokens) :] * read
     except (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
         return False
@@ -80,21 +81,21 @@ def _same(owner: PreTrainedModel, tokens: Sequence[int], example: Batch) -> bool
 
 
 @contextmanager
-def _patched(owner: PreTrainedModel, tokens: Sequence[int]) -> Iterator[None]:
-    ids = torch.tensor([list(tokens)], device=device())
+def _patched(owner: PreTrainedModel, openings: Sequence[Sequence[int]]) -> Iterator[None]:
     before = owner.forward
     parameters = inspect.signature(before)
-    kept = DynamicCache()  # whole, also where a layer would keep a window of it: the mask says what is seen
-    before(input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=kept, use_cache=True)
+    kept = [_read(before, tokens) for tokens in sorted(openings, key=len, reverse=True)]
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         given = parameters.bind(*args, **kwargs).arguments
         given |= given.pop("kwargs", {})
         read: Tensor | None = given.get("input_ids")
-        if read is None or not _opens(read, ids) or given.get("past_key_values") is not None:
+        found = None if read is None else next((one for one in kept if _opens(read, one[0])), None)
+        if read is None or found is None or given.get("past_key_values") is not None:
             return before(*args, **kwargs)
-        output = before(**{**given, "input_ids": read[:, ids.shape[1] :], "past_key_values": known(filled(kept))})
-        output.last_hidden_state = functional.pad(output.last_hidden_state, (0, 0, ids.shape[1], 0))
+        count = found[0].shape[1]
+        output = before(**{**given, "input_ids": read[:, count:], "past_key_values": known(filled(found[1]))})
+        output.last_hidden_state = functional.pad(output.last_hidden_state, (0, 0, count, 0))
         return output
 
     own = vars(owner).get("forward")
@@ -105,6 +106,13 @@ def _patched(owner: PreTrainedModel, tokens: Sequence[int]) -> Iterator[None]:
         del owner.forward
         if own is not None:
             owner.forward = own
+
+
+def _read(forward: Callable[..., Any], tokens: Sequence[int]) -> tuple[Tensor, DynamicCache]:
+    """The tokens of one row, shape (1, tokens), and their keys and values."""
+    ids, kept = torch.tensor([list(tokens)], device=device()), DynamicCache()  # whole, also where a layer would keep a window
+    forward(input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=kept, use_cache=True)
+    return ids, kept
 
 
 def _opens(read: Tensor, ids: Tensor) -> bool:

@@ -134,7 +134,8 @@ def stored_texts(
     """
     place = placement(model)
     frozen = _frozen(model, groups)
-    texts = Texts(model, place) if place is not None and place.behind and frozen else None
+    single = all(len(row.parts) == 1 for row in (*train, *valid))  # of several templates none can be told by its last token
+    texts = Texts(model, place) if place is not None and place.behind and frozen and single else None
     if texts is None or not _answers(texts, form, mixed(train or valid)):
         yield form, train, valid
         return

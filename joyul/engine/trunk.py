@@ -176,9 +176,8 @@ def shortened(row: Row, read: Read) -> Row:
     """The row as the head sees it: all of its tokens, or the only one that is read. So are the rows of an ensemble."""
     if read == "all":
         return row
-    aside = row.aside
-    if isinstance(aside, tuple) and all(isinstance(one, Row) for one in aside):
-        aside = tuple(shortened(one, read) for one in aside)
+    parts = row.parts
+    aside = tuple(shortened(one, read) for one in parts) if len(parts) > 1 else row.aside
     return replace(row, tokens={name: values[TOKENS[read]] for name, values in row.tokens.items()}, aside=aside)
 
 

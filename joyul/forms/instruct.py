@@ -18,6 +18,7 @@ from joyul.contracts import Architecture, Batch, Example, Form, Prediction, Row,
 from joyul.endpoint.ability import WAYS, freely, tells_probabilities
 from joyul.endpoint.reply import Failure, Reply
 from joyul.errors import DoesNotFit, UsageError
+from joyul.forms.hangul import korean
 from joyul.forms.label_words import distinct
 from joyul.forms.likely import masses, plain
 from joyul.forms.nearest import Nearest
@@ -95,7 +96,7 @@ class Instruct:
     @property
     def _said(self) -> tuple[str, str, str]:
         """The usual instruction, what follows the user's own, and the second question, in the language of the labels."""
-        return KOREAN if any("가" <= letter <= "힣" for word in self.words for letter in word) else ENGLISH
+        return KOREAN if korean(self.words) else ENGLISH
 
     def with_template(self, template: str) -> Form:
         """The same Form around another template. Raises UsageError for one without `{text}`."""

@@ -98,7 +98,7 @@ class Prompted(ABC):
             return self.said(model, batch)
         found = []
         for place, member in enumerate(self.members):
-            mine = [row.aside[place] for row in batch.rows]
+            mine = [row.parts[place] for row in batch.rows]
             found.append(member.said(model, member.collate(mine) if place else replace(batch, rows=mine)))
         return torch.stack(found).mean(dim=0)
 

@@ -5,10 +5,10 @@ The cloze templates of sentiment and topics follow Gao et al. (2021, LM-BFF) and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from joyul.forms.hangul import korean
 from joyul.forms.wording import Wording
 
 Language = str
@@ -60,11 +60,13 @@ SENTIMENT = Kind(
             Ask("I think this is {label}.", _said(negative="bad|awful", neutral="okay", positive="good|excellent")),
         ),
         ("cloze", "ko"): (
-            Ask("{text} 정말 {label}.", _said(negative="별로", neutral="보통", positive="최고")),
-            Ask("{text} 이 영화는 긍정적인가요? {label}", _said(negative="아니요", neutral="글쎄요", positive="네")),
-            Ask("{text} 기분이 {label}.", _said(negative="나쁘다", neutral="그저 그렇다", positive="좋다")),
+            Ask("{text} 한마디로 {label}.", _said(negative="별로", neutral="보통", positive="최고")),
+            Ask("{text} 이 리뷰는 긍정적인가요? {label}.", _said(negative="아니요", neutral="글쎄요", positive="네")),
+            Ask("{text} 이 영화는 긍정적인가요? {label}.", _said(negative="아니요", neutral="글쎄요", positive="네")),
+            Ask("{text} 평가: {label}.", _said(negative="나쁨", neutral="보통", positive="좋음")),
         ),
         ("continuation", "ko"): (
+            Ask("{text}\n이 리뷰는 긍정적인가요? {label}", _said(negative="아니요", neutral="글쎄요", positive="네")),
             Ask("{text}\n이 영화는 긍정적인가요? {label}", _said(negative="아니요", neutral="글쎄요", positive="네")),
             Ask("리뷰: {text}\n감정: {label}", _said(negative="부정", neutral="중립", positive="긍정")),
             Ask("{text}\n평가: {label}", _said(negative="나쁨", neutral="보통", positive="좋음")),
@@ -89,7 +91,7 @@ INFERENCE = Kind(
         ),
         ("cloze", "ko"): (Ask("{text}? {label}, {text_pair}", _said(no="아니", maybe="아마", yes="그래")),),
         ("continuation", "ko"): (
-            Ask("{text}\n질문: {text_pair} 맞습니까? 답: {label}", _said(no="아니요", maybe="모릅니다", yes="예")),
+            Ask("{text}\n위 글에 따르면 다음 문장은 맞습니까? {text_pair}\n답: {label}", _said(no="아니요", maybe="알 수 없음", yes="예")),
         ),
     },
     paired=True,
@@ -126,19 +128,32 @@ ANY: Mapping[tuple[str, Language], tuple[Ask, ...]] = {
 }
 
 
-def usual(form: str, words: Mapping[str, tuple[str, ...]], paired: bool = False, named: bool = False) -> list[Wording]:
-    """What is usually asked about labels with these words, the default first.
+def usual(
+    form: str, words: Mapping[str, tuple[str, ...]], paired: bool = False, named: bool = False, in_korean: bool = False
+) -> list[Wording]:
+    """What is usually asked about labels with these words, the default first; in Korean where words are, or the rows.
 
-    `named`: the words are the user's own, and stay as they are; else labels that are known by name get the words of their task.
+    `named`: the words are the user's own, and stay as they are: questions that are answered by them come first. Else labels that
+    are known by name get the words of their task.
     """
-    language = "ko" if any(re.search("[가-힣]", word) for found in words.values() for word in found) else "en"
+    language = "ko" if in_korean or korean(word for found in words.values() for word in found) else "en"
     kind, roles = _kind(words, paired)
+    if kind is None and named:
+        kind, roles = _kind({label: (label,) for label in words}, paired)
     asks = kind.asks.get((form, language), ()) if kind else ()
+    if named:
+        asks = tuple(sorted(asks, key=lambda ask: not _answered(ask, words, roles)))
     if not asks:
         asks, roles = ANY[form, language], {}
         if paired and form != "similarity":
             asks = tuple(replace(ask, template=ask.template.replace("{text}", "{text} {text_pair}")) for ask in asks)
     return [Wording(ask.template, words if named else _words(words, roles, ask.words)) for ask in asks]
+
+
+def _answered(ask: Ask, words: Mapping[str, tuple[str, ...]], roles: Mapping[str, str]) -> bool:
+    """Whether these words are among those that answer a question."""
+    said = ask.words or {}
+    return all(found[0].casefold() in map(str.casefold, said.get(roles[label], ())) for label, found in words.items())
 
 
 def _kind(words: Mapping[str, tuple[str, ...]], paired: bool) -> tuple[Kind | None, Mapping[str, str]]:

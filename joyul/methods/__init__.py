@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from joyul.bases.source import find
 from joyul.contracts import Method
 from joyul.methods.adapter import PeftAdapter
 from joyul.methods.contrast import Contrast
@@ -25,7 +26,8 @@ def _adapter(name: str, run: RunSettings, stage: StageSettings) -> Method:
 
 
 def _prompt(run: RunSettings, stage: StageSettings) -> Method:
-    wide = stage.search == "wide" if stage.search else run.template is None and run.prompt is None
+    alone = run.template is None and run.prompt is None and not find(run.base).hosted
+    wide = stage.search == "wide" if stage.search else alone
     fixed = run.prompt is not None and not wide
     return Prompt(run.template or (), wide, stage.candidates or 12, stage.demonstrations, run.seed, fixed, stage.proposals or 0)
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from joyul.bases.anatomy import head_names, inner
+from joyul.bases.hosted import reported_once
 from joyul.contracts import Example, Form, Method, ParameterGroup, Row, Setting, Step
 from joyul.engine.average import Average
 from joyul.engine.best import Best
@@ -226,7 +227,8 @@ def _search(
     seen = tuned.moved or any(earlier.trains for earlier in tuned.stages[:-1])
     examples = [*data.valid] if seen and data.valid else [*data.train, *data.valid]
     race = Race(Answers(tuned.model, examples), seed)
-    yield from choose(race, tuned.model, method, forms, number, first_step)
+    with reported_once(tuned.model):
+        yield from choose(race, tuned.model, method, forms, number, first_step)
     tuned.form = race.winner().form if race.trials else forms[0]
     tuned.chosen.append(tuned.form.spec())
     if race.trials:

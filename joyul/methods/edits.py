@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 
+from joyul.forms.hangul import korean
 from joyul.forms.template import TOKEN
 
 PARAPHRASES = (
     ("It was", "This is"), ("It was", "I think it is"), ("was", "is"), ("All in all, ", "In summary, "), ("movie", "film"),
     ("Category", "Topic"), ("Category", "Class"), ("Sentiment", "Opinion"), ("Review", "Text"), ("Answer", "In one word"),
     ("This is about", "The subject is"), ("review", "opinion"), (": ", " = "), (".", "!"),
-    ("정말", "아주"), ("분류", "주제"), ("감정", "의견"), ("리뷰", "글"),
-    ("입니다", "이다"), ("인가요", "일까요"), ("평가", "의견"),
+    ("정말", "아주"), ("분류", "주제"), ("감정", "의견"), ("리뷰:", "글:"), ("리뷰는", "글은"), ("리뷰입니다", "글입니다"),
+    ("입니다", "이다"), ("인가요", "일까요"), ("평가:", "의견:"),
 )  # fmt: skip
-ADDED = {
-    ("en", True): ("Overall, ", "In summary, ", "This is about ", "A "), ("ko", True): ("한마디로 ", "전체적으로 ", "이것은 "),
-    ("en", False): ("Text: ", "Read this. ", "Question: "), ("ko", False): ("글: ", "다음을 읽으세요. ", "질문: "),
+ADDED = {  # in front of a text that opens the template, or of words about it
+    ("en", "text"): ("Text: ", "Read this. ", "Question: "), ("en", "words"): ("Overall, ", "In summary, "),
+    ("ko", "text"): ("글: ", "다음을 읽으세요. ", "질문: "), ("ko", "words"): ("한마디로 ", "전체적으로 "),
 }  # fmt: skip
+BEFORE_LABEL = {"en": ("This is about ", "A "), "ko": ("이것은 ",)}  # in front of a label that opens the template
 
 
 def edits(template: str) -> list[str]:
@@ -63,12 +65,18 @@ def _paraphrased(template: str) -> list[str]:
 
 
 def _outside(template: str, old: str, new: str) -> str:
-    """`old` replaced by `new` in the words, never in a slot."""
-    return "".join(part if TOKEN.fullmatch(part) else part.replace(old, new) for part in pieces(template))
+    """`old` replaced by `new` in the words, never in a slot, nor within another English word."""
+    edges = [r"\b" if letter.isascii() and letter.isalpha() else "" for letter in (old[0], old[-1])]
+    found = re.compile(edges[0] + re.escape(old) + edges[1])
+    return "".join(part if TOKEN.fullmatch(part) else found.sub(new, part) for part in pieces(template))
 
 
 def _added(template: str) -> list[str]:
     """With a few words before the text, or before the label."""
-    language = "ko" if re.search("[가-힣]", template) else "en"
-    found = [words + template for words in ADDED[language, "{text}" not in template]]
+    language = "ko" if korean([template]) else "en"
+    kind = "text" if "{text}" in template else "words"
+    begun = not template.startswith("{text}") if kind == "text" else template.startswith(ADDED[language, kind])
+    rest = template if kind == "text" or template.startswith("I ") else template[:1].lower() + template[1:]
+    found = [] if begun else [words + rest for words in ADDED[language, kind]]
+    found += [words + template for words in BEFORE_LABEL[language] if template.startswith("{label}")]
     return [*found, template.replace("{label}", '"{label}"')]

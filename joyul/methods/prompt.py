@@ -13,6 +13,7 @@ from typing import ClassVar
 from torch import nn
 
 from joyul.contracts import Architecture, Form
+from joyul.forms.hangul import korean
 from joyul.forms.instruct import Instruct
 from joyul.forms.prompted import Prompted, askable
 from joyul.forms.similarity import Similarity
@@ -25,6 +26,7 @@ from joyul.methods.edits import edits
 from joyul.methods.propose import Proposed
 
 EDITING = 2  # rounds of edits
+FEW = 2  # demonstrations a label that a model that writes is shown
 SIMILAR_SHOWN = 16  # texts a label that a sentence encoder is shown: they cost nothing when it is used
 MOST_NEAREST = 8  # demonstrations that are chosen for each row
 ASKING = (Prompted, Similarity, Instruct)
@@ -36,8 +38,9 @@ SHARES = (0.25, 0.5, 0.75)  # of a label in its texts, the rest in its prompts
 class Prompt(InPlace):
     """`templates` as the user gave them; the Form as it stands is always a candidate, before them.
 
-    `wide`: also try what nobody gave, at most `candidates` in a round. `shown`: demonstrations a label (0: none). `fixed`: the
-    Form is a prompt.yaml, and stays as that says. `proposals`: instructions that the model is asked for.
+    `wide`: also try what nobody gave, at most `candidates` in a round; of an endpoint demonstrations alone. `shown`:
+    demonstrations a label (0: none). `fixed`: the Form is a prompt.yaml, and stays as that says. `proposals`: instructions that
+    the model is asked for.
     """
 
     templates: tuple[str, ...] = ()
@@ -56,16 +59,16 @@ class Prompt(InPlace):
         return words("demonstrations_need_words", form=form.name) if self.shown and not isinstance(form, ASKING) else None
 
     def forms(self, form: Form) -> Sequence[Form]:
-        if form.setting.architecture == "hosted" and not self.templates and not self.shown and not self.proposals:
-            return ()  # a score that chooses nothing would still have to be paid
         given = [form.with_template(template) for template in self.templates]
         found = [form, *(one for one in given if one != form)]
+        if form.setting.architecture == "hosted" and not (found[1:] or self.wide or self.shown or self.proposals):
+            return ()  # a score that chooses nothing would still have to be paid
         if self.wide:
             found += [one for one in self._usual(form) if one not in found]
         return [*found, *_together([one for one in given if isinstance(one, Prompted | Similarity)])]
 
     def further(self, model: nn.Module, best: Form, done: int) -> Sequence[Form | Callable[..., Form]] | None:
-        if isinstance(best, Instruct):  # every try is paid: only what was asked for
+        if isinstance(best, Instruct):  # every try is paid
             return self._asked_for(model, best) or None if done == 1 else None
         if not isinstance(best, Prompted | Similarity):
             return None
@@ -82,13 +85,16 @@ class Prompt(InPlace):
         """What is usually asked, one wording at a time, and all of them together."""
         said = readable(form.setting.task.labels)
         if isinstance(form, Similarity):
-            known = form == form.asked(usual(form.name, said))
-            found = usual(form.name, said if known else form.words_of, named=not known)
+            in_korean = korean(form.templates)
+            known = form == form.asked(usual(form.name, said, in_korean=in_korean))
+            found = usual(form.name, said if known else form.words_of, named=not known, in_korean=in_korean)
             return [form.asked([wording]) for wording in found]
         if not isinstance(form, Prompted):
             return []
-        known = any(form.wording.words == wording.words for wording in usual(form.name, said, form.paired))
-        found = usual(form.name, said if known else form.wording.words, form.paired, named=not known)
+        in_korean = korean([form.wording.template])
+        usually = usual(form.name, said, form.paired, in_korean=in_korean)
+        known = any(form.wording.words == wording.words for wording in usually)
+        found = usually if known else usual(form.name, form.wording.words, form.paired, True, in_korean)
         asked = [form.worded(replace(wording, instruction=form.wording.instruction)) for wording in found]
         fitting = [one for one in asked if askable(one)]
         return [*fitting, *_together(fitting)]
@@ -109,12 +115,13 @@ class Prompt(InPlace):
         """Forms that are made from labelled rows."""
         if isinstance(best, Similarity):
             return self._shown(best, SIMILAR_SHOWN if self.shown is None else self.shown, 1)
-        found = self._shown(best, 2 if self.shown is None else self.shown, 3)
+        found = self._shown(best, FEW if self.shown is None else self.shown, 3)
         return [*found, *self._proposed(model), offers.worded_by_base(model)]
 
     def _asked_for(self, model: nn.Module, best: Prompted | Similarity | Instruct) -> Sequence[offers.Maker]:
-        """Of all that, what was asked for by name."""
-        return [*self._shown(best, self.shown or 0, 1), *self._proposed(model)]
+        """Of all that, what was asked for by name; of an endpoint that is all there is."""
+        usual = FEW if self.wide else 0
+        return [*self._shown(best, usual if self.shown is None else self.shown, 1), *self._proposed(model)]
 
     def _proposed(self, model: nn.Module) -> list[offers.Maker]:
         return [Proposed(model, number, self.seed) for number in range(self.proposals)]

@@ -16,6 +16,7 @@ from torch import nn
 
 from joyul.contracts import Example, Form
 from joyul.engine.generate import written
+from joyul.forms.hangul import korean
 from joyul.methods.race import FOLDS
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def _of(rows: Sequence[Example], label: str) -> list[Example]:
 
 
 def _language(form: Form) -> tuple[str, str]:
-    return KOREAN if re.search("[가-힣]", "".join(form.setting.task.labels)) else ENGLISH
+    spec = form.spec()
+    return KOREAN if korean((spec["template"], *(word for said in spec["words"].values() for word in said))) else ENGLISH
 
 
 def _question(form: Form, shown: Sequence[str]) -> str:

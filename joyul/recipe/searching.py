@@ -17,9 +17,10 @@ class SearchSettings(BaseModel):
     search: Annotated[Literal["given", "wide"] | None, Doc(
         "prompt: given tries the templates given, each, all together and calibrated, wide also usual ones, edits, demonstrations "
         "and label words "
-        "(default: wide unless template= or prompt= is given)",
+        "(default: wide unless template= or prompt= is given; of an endpoint, where every try is paid, given, and wide adds "
+        "demonstrations alone)",
         "prompt: given은 준 틀을 하나씩, 모두 함께, 보정해서. wide는 흔한 틀, 고친 틀, 예시, 라벨 단어까지 "
-        "(기본: template=도 prompt=도 없으면 wide)",
+        "(기본: template=도 prompt=도 없으면 wide. 물을 때마다 값을 치르는 엔드포인트에서는 given이고, wide는 예시만 더함)",
     )] = None
     candidates: Annotated[int | None, Field(ge=1, le=1000), Doc(
         "prompt: edits tried in a round", "prompt: 한 번에 시도하는 고친 틀의 수", aliases=("num_candidates",),

@@ -45,9 +45,14 @@ def kept(steps: Sequence[Line], metric: str) -> list[Line]:
     return [step for _, step in best.values()]
 
 
-def curves(steps: Sequence[Line], metric: str, planned: Mapping[int, Plan] | None = None) -> list[Figure]:
-    """Loss, score and learning rate over the steps; only those that have points. `planned`: each stage's rates as planned."""
-    made = _loss(steps, metric), _score(steps, metric), _rate(steps, planned or {})
+def curves(
+    steps: Sequence[Line], metric: str, planned: Mapping[int, Plan] | None = None, taken: Sequence[Line] = ()
+) -> list[Figure]:
+    """Loss, score and learning rate over the steps, and what a search tried; only those that have points.
+
+    `planned`: each stage's rates as planned; `taken`: what each search came to (`candidate`, `score`).
+    """
+    made = _loss(steps, metric), _score(steps, metric), _rate(steps, planned or {}), _tried(steps, metric, taken)
     found = [figure for figure in made if figure is not None]
     return [replace(found[0], shape="tall"), *found[1:]] if len(found) == 3 else found
 
@@ -102,24 +107,37 @@ def _score(steps: Sequence[Line], metric: str) -> Figure | None:
         return units.score(value, metric)
 
     valid = counts.pieces(steps, lambda step: (step.get("valid") or {}).get(metric))
-    tried = counts.pieces(steps, lambda step: step.get("score") if step.get("kind") == "search" else None)
-    if not valid and not tried:
+    if not valid:
         return None
-    name, other = words("report_valid_score", metric=metric.replace("_", " ")), words("report_candidates")
-    series = [_series(name, valid, "dash", _tip(name, show)), _series(other, tried, "dots", _tip(other, show))]
+    name = words("report_valid_score", metric=metric.replace("_", " "))
+    series = [_series(name, valid, "dash", _tip(name, show))]
     best = [
         (float(step["step"]), float(value), show(value) + _epoch(step))
         for step in kept(steps, metric)
         if (value := counts.finite(step["valid"].get(metric))) is not None
     ]
-    if tried and not best:  # a search keeps the candidate with the best score, the first of equals
-        best = [
-            (x, y, show(y)) for x, y in [max((point for part in tried for point in part), key=lambda point: point[1])]
-        ]
-    note = _span(name, [y for part in valid for _, y in part], show) + _span(
-        other, [y for part in tried for _, y in part], show
-    )
+    note = _span(name, [y for part in valid for _, y in part], show)
     return _chart("score", name, note, series, best, steps, _percent if units.is_share(metric) else short)
+
+
+def _tried(steps: Sequence[Line], metric: str, taken: Sequence[Line]) -> Figure | None:
+    """The score of each wording that a search tried, on the rows it was chosen on."""
+
+    def show(value: float) -> str:
+        return units.score(value, metric)
+
+    tried = [step for step in steps if step.get("kind") == "search"]
+    parts = counts.pieces(tried, lambda step: step.get("score"))
+    if len(tried) < 2 or not parts:
+        return None
+    name = words("report_search_score", metric=metric.replace("_", " "))
+    chosen = [(one["candidate"], one["score"]) for one in taken]
+    found = [step for step in tried if (step.get("candidate"), step.get("score")) in chosen][: len(taken)]
+    best = [(float(step["step"]), float(step["score"]), show(step["score"])) for step in found]
+    note = _span(name, [y for part in parts for _, y in part], show)
+    series = [_series(words("report_candidate"), parts, "dots", _tip(words("report_candidate"), show))]
+    style = _percent if units.is_share(metric) else short
+    return _chart("tried", name, note, series, best, tried, style, kept=words("report_taken"))
 
 
 def _epoch(step: Line) -> str:
@@ -184,8 +202,9 @@ def _chart(
     y_format: Callable[[float], str] = short,
     height: int = 270,
     until: float | None = None,
+    kept: str | None = None,
 ) -> Figure:
-    """`until`: the axis goes on beyond the last step."""
+    """`until`: the axis goes on beyond the last step. `kept`: what the best points are called."""
     series = [one for one in series if any(y is not None for _, y in one.points)]
     # the same for all charts, so that they can be compared
     span = float(steps[0]["step"]), max(float(steps[-1]["step"]), until or 0.0)
@@ -202,7 +221,7 @@ def _chart(
         y_format=y_format,
         height=height,
     )
-    entries = [(one.look, one.name) for one in series] + [("best", words("report_kept"))] * bool(best)
+    entries = [(one.look, one.name) for one in series] + [("best", kept or words("report_kept"))] * bool(best)
     return Figure(title[:1].upper() + title[1:], drawing, legend=svg.legend(entries) if len(entries) > 1 else "")
 
 

@@ -14,7 +14,7 @@ from jinja2 import FileSystemLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from joyul.messages import language, words
-from joyul.report import answers, charts, counts, rates, units
+from joyul.report import answers, candidates, charts, counts, rates, units
 
 SINGLE_LABEL = ("classify", "image", "logs")  # tasks whose answers can be counted in a confusion matrix
 NUMBERS = ("regress",)  # nearly every answer is a little wrong
@@ -85,7 +85,8 @@ def environment(markup: bool) -> ImmutableSandboxedEnvironment:
     )
     environment.globals["t"] = words
     environment.filters |= {
-        "score": units.score, "interval": units.interval, "size": units.size, "count": units.count,
+        "score": units.score, "gain": units.gain, "interval": units.interval, "size": units.size, "count": units.count,
+        "lines": candidates.lines,
         "duration": units.duration, "origin": units.origin, "said": units.said, "cut": units.cut,
         "raw": units.Raw, "json": _json, "portable": units.portable,
     }  # fmt: skip
@@ -199,13 +200,9 @@ def _details(run: RunFacts) -> dict[str, Any]:
     bins = counts.calibration(lines) if found else []
     kept, trained = charts.kept(run.steps, metric), rates.training(run.steps)
     return {
-        "curves": charts.curves(trained, metric, run.planned),
+        "curves": charts.curves(trained, metric, run.planned, run.metrics.get("search") or ()),
         "rates": rates.figures(run.steps),
         "evaluations": [(step, any(step is one for one in kept)) for step in charts.evaluations(run.steps)],
-        "tried": sorted(
-            (step for step in run.steps if step.get("kind") == "search" and step.get("candidate")),
-            key=lambda step: -(counts.finite(step.get("score")) or 0.0),
-        )[:20],
         "confusion": charts.confusion(found) if found else answers.picture(labelled, _scores(run)),
         "numbers": task in NUMBERS,
         "per_label": found.per_label() if found else [],

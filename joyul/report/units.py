@@ -28,6 +28,11 @@ def score(value: object, metric: str, digits: int = 1) -> str:
     return f"{number * 100:.{digits}f} %" if is_share(metric) and -1.5 <= number <= 1.5 else f"{number:.4g}"
 
 
+def gain(value: float, metric: str) -> str:
+    """A difference: `+1.2 points` of shares, `+0.034` of the rest."""
+    return words("report_points", n=f"{value * 100:+.1f}") if is_share(metric) else f"{value:+.3f}"
+
+
 def interval(bounds: object, metric: str) -> str | None:
     """`86.0 – 93.0 %`, or None when there is none."""
     if not isinstance(bounds, Sequence) or len(bounds) != 2 or None in (finite(bounds[0]), finite(bounds[1])):

@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
                 with served.lock:
                     served.paid[asked] += 1
         if reaction == "hang":
-            time.sleep(1.0)
+            self.connection.recv(1)  # until the other side has had enough
             self.close_connection = True
         elif reaction == "drop":
             self.close_connection = True

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import email.utils
 import json
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from joyul.bases.hosted import Hosted
 from joyul.contracts import Example, Prediction
 from joyul.endpoint import asker, client
+from joyul.endpoint.address import Address
 from joyul.endpoint.pace import retry_after
 from joyul.engine.evaluate import predict
 from joyul.errors import BaseModelError, JoyulError, RunError, UsageError
 from joyul.forms.instruct import Instruct
 from joyul.forms.rows import untokenised
+from joyul.messages import use_language
 from joyul.tasks.classify import Classify
 from tests.endpoint.conftest import hosted
 from tests.endpoint.server import LIKELY, MODEL, Reaction, Served, free_port
 
 TEXTS = [f"a {word} film, take {take}" for take in range(6) for word in ("good", "bad")]
 WANTED = ["yes", "no"] * 6
+QUOTA = json.dumps({"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}).encode()
 ERROR = json.dumps({"error": {"message": "the engine is on fire"}}).encode()
 
 
@@ -45,6 +51,23 @@ def once(reaction: Reaction) -> Callable[[int, str], Reaction | None]:
     return lambda number, text: reaction if number == 1 else None
 
 
+def impatient(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
+    """Answers that will not come are waited for briefly, all others as long as usual: no clock decides which is which."""
+    plain, tries = client.connect, Counter[bytes]()
+
+    def hurried(request: httpx2.Request) -> None:
+        tries[request.content] += 1
+        if request.method == "POST" and served.fault(tries[request.content], request.content.decode()) == "hang":
+            request.extensions["timeout"] = {**request.extensions["timeout"], "read": 0.1}
+
+    def connect(address: Address, timeout: float) -> httpx2.Client:
+        made = plain(address, timeout)
+        made.event_hooks = {"request": [hurried]}
+        return made
+
+    monkeypatch.setattr(client, "connect", connect)
+
+
 MENDED = {
     "429": (429, {"Retry-After": "0"}, b"{}"),
     "429 without a time": (429, {}, b"slow down"),
@@ -60,9 +83,10 @@ MENDED = {
 
 
 @pytest.mark.parametrize("name", MENDED)
-def test_a_fault_that_passes_costs_no_row_and_no_second_answer(name: str, served: Served) -> None:
+def test_a_fault_that_passes_costs_no_row_and_no_second_answer(name: str, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     served.fault = once(MENDED[name])
-    model = hosted(served, timeout=0.3, concurrency=12)
+    impatient(monkeypatch, served)
+    model = hosted(served, concurrency=12)
     found = answers(model, form())
     assert [one.value for one in found] == WANTED
     assert [one.score for one in found] == pytest.approx([LIKELY] * len(TEXTS))
@@ -74,17 +98,18 @@ def test_a_fault_that_passes_costs_no_row_and_no_second_answer(name: str, served
 
 
 LASTING = {
-    "500": ((500, {}, ERROR), "the engine is on fire"), "time-out": ("hang", "no answer within 0.2 seconds"),
+    "500": ((500, {}, ERROR), "the engine is on fire"), "time-out": ("hang", "no answer within 60 seconds"),
     "cut stream": ("cut", "broke off"), "malformed JSON": ((200, {}, b"<html>"), "no answer: '<html>'"),
     "a row too long": ((400, {}, b'{"error": {"message": "maximum context length is 8192"}}'), "maximum context length"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_a_fault_that_stays_is_reported_by_row(name: str, served: Served) -> None:
+def test_a_fault_that_stays_is_reported_by_row(name: str, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     reaction, reason = LASTING[name]
     served.fault = lambda number, text: reaction if "take 3" in text else None
-    model = hosted(served, timeout=0.2)
+    impatient(monkeypatch, served)
+    model = hosted(served)
     found = answers(model, form())
     lost = [place for place, text in enumerate(TEXTS) if "take 3" in text]
     assert [one.value for one in found] == [None if place in lost else want for place, want in enumerate(WANTED)]
@@ -102,7 +127,7 @@ def test_retry_after_is_waited_for_by_everybody(served: Served) -> None:
     model = hosted(served, concurrency=1)
     answers(model, form())
     first, second = served.times[:2]
-    assert 0.4 <= second - first < 2.0
+    assert second - first >= 0.4
     assert [one["messages"][-1]["content"] for one in served.requests[:2]] == [TEXTS[0], TEXTS[0]]
 
 
@@ -117,10 +142,8 @@ def test_retry_after_is_a_number_or_a_date() -> None:
 
 def test_a_server_that_is_busy_for_too_long_stops_the_run(served: Served) -> None:
     served.fault = lambda number, text: (429, {"Retry-After": "7200"}, ERROR)
-    started = time.monotonic()
     with pytest.raises(RunError, match="asked again in 7200 seconds"):
         answers(hosted(served), form())
-    assert time.monotonic() - started < 5
 
 
 def test_a_server_that_stays_broken_is_not_asked_for_every_row(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,9 +162,8 @@ def test_rows_that_are_too_long_do_not_stop_the_others(served: Served, monkeypat
 
 
 def test_a_quota_that_is_used_up_stops_at_once_and_keeps_what_was_answered(served: Served) -> None:
-    body = json.dumps({"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}).encode()
-    served.fault = lambda number, text: (429, {}, body) if "take 4" in text else None
-    with pytest.raises(RunError, match="its quota used up: You exceeded"):
+    served.fault = lambda number, text: (429, {}, QUOTA) if "take 4" in text else None
+    with pytest.raises(RunError, match=r"its quota used up \(You exceeded"):
         answers(hosted(served, concurrency=1), form())
     served.fault = lambda number, text: None
     answers(hosted(served), form())
@@ -189,18 +211,24 @@ def test_every_way_of_asking(way: str, served: Served) -> None:
 
 
 def test_equal_rows_are_asked_once_and_never_more_at_a_time_than_allowed(served: Served) -> None:
-    served.slow = 0.02
+    together = threading.Barrier(3, timeout=60)  # an answer waits until three are asked for
+
+    def wait(number: int, text: str) -> None:
+        together.wait()
+
+    served.fault = wait
     model = hosted(served, concurrency=3)
     found = answers(model, form(), TEXTS * 3)
     assert [one.value for one in found] == WANTED * 3
     assert len(served.requests) == len(TEXTS)
-    assert 1 < served.busiest <= 3
+    assert served.busiest == 3
     assert model.spent() == {"requests": 12, "kept": 24, "failed": 0, "read": model.spent()["read"], "written": 12, "cost": None}
 
 
 def test_a_rate_limit_holds(served: Served) -> None:
+    started = time.monotonic()
     answers(hosted(served, rate_limit=1200), form())
-    assert served.times[-1] - served.times[0] >= 11 * 60 / 1200 * 0.95
+    assert served.times[-1] - started >= 11 * 60 / 1200
 
 
 def test_what_it_takes_is_said_before_and_after(served: Served) -> None:
@@ -210,7 +238,7 @@ def test_what_it_takes_is_said_before_and_after(served: Served) -> None:
     assert f"{MODEL} at" in estimate
     assert "about 12 requests" in estimate
     counted = sum(sum(len(message["content"]) for message in one["messages"]) // 4 for one in served.requests)
-    assert f"{counted:,} tokens read, 12 written, about {(counted * 1000 + 12 * 2000) / 1e6:,.4f}" in spent
+    assert f"{counted:,} tokens read, 12 written, costing about {(counted * 1000 + 12 * 2000) / 1e6:.2g}" in spent
     guessed = int(estimate.partition("requests, ")[2].partition(" ")[0].replace(",", ""))
     assert counted < guessed < 1.5 * counted
 
@@ -224,14 +252,12 @@ def test_rows_that_leave_the_machine_are_announced(served: Served, monkeypatch: 
     assert f"the texts of about 12 rows leave this machine for {model.asker.address.host}." in said(model)
 
 
-def test_a_server_that_is_down_is_one_quick_error(served: Served) -> None:
+def test_a_server_that_is_down_is_one_error(served: Served) -> None:
     served.url = f"http://127.0.0.1:{free_port()}/v1"
-    started = time.monotonic()
     with pytest.raises(BaseModelError, match=r"nothing answers at http://127.0.0.1"):
         answers(hosted(served), form())
     with pytest.raises(BaseModelError, match="Is the server running"):
         hosted(served).way()
-    assert time.monotonic() - started < 5
 
 
 def test_a_server_that_goes_down_keeps_what_it_answered(served: Served, tmp_path: Path) -> None:
@@ -275,6 +301,17 @@ def test_a_token_without_any_probability_is_kept_like_others(served: Served) -> 
     assert [one.score for one in answers(hosted(served), form(), TEXTS[:2])] == [1.0, 1.0]
     served.fault = lambda number, text: (500, {}, ERROR)
     assert [one.score for one in answers(hosted(served), form(), TEXTS[:2])] == [1.0, 1.0], "from the cache"
+
+
+def test_threads_speak_the_language_in_use(served: Served) -> None:
+    served.fault = lambda number, text: (400, {}, ERROR) if text == TEXTS[0] else (429, {}, QUOTA) if text == TEXTS[1] else "cut"
+    use_language("ko")
+    try:
+        assert "5번 시도함" in (answers(hosted(served), form(), TEXTS[2:3])[0].reason or "")
+        with pytest.raises(RunError, match="한도가 다했습니다"):
+            answers(hosted(served), form(), TEXTS[:2])
+    finally:
+        use_language(None)
 
 
 def test_attempts_are_few(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

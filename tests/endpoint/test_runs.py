@@ -176,6 +176,22 @@ def test_compare_takes_it_beside_a_base_of_this_machine(told: Served, few: str, 
     assert lines["frozen", base]["error"] is None
 
 
+def test_a_template_of_ones_own_is_the_one_that_is_asked(told: Served, few: str, tmp_path: Path) -> None:
+    """Zero-shot and on rows: with nothing to choose among, nothing is paid for a choice."""
+    zero = joyul.train(labels="no,yes", **settings(told, tmp_path, template="Review: {text}", out=str(tmp_path / "zero")))
+    zero.load().predict(["a good film"])
+    assert told.rows() == ["Review: a good film"]
+    run = joyul.train(few, **settings(told, tmp_path, template="Opinion: {text}", valid="0.25", test="0.25"))
+    assert run.load().form.spec()["template"] == "Opinion: {text}"
+    assert len(told.rows()) - 1 == run.metrics["rows"]["valid"] + run.metrics["rows"]["test"]
+
+
+def test_a_wide_search_shows_rows_where_it_is_asked_for(told: Served, few: str, tmp_path: Path) -> None:
+    run = joyul.train(few, **settings(told, tmp_path, search="wide", valid="0.25", test="none"))
+    tried = [line["candidate"] for line in run.metrics["search"][0]["tried"]]
+    assert [(one.get("demonstrations"), one.get("nearest")) for one in tried] == [(None, None), (2, None), (4, None), (24, 4)]
+
+
 def test_what_chooses_nothing_is_not_asked(told: Served, few: str, tmp_path: Path) -> None:
     run = joyul.train(few, **settings(told, tmp_path, valid="0.25", test="0.25"))
     assert run.metrics["endpoint"]["requests"] - 1 == run.metrics["rows"]["valid"] + run.metrics["rows"]["test"]
@@ -238,13 +254,17 @@ def test_killed_while_it_asks_it_pays_no_answer_twice(served: Served) -> None:
 def test_a_run_that_was_stopped_goes_on(number: signal.Signals, told: Served, few: str, tmp_path: Path) -> None:
     """The same command line, or the folder: no row is lost, none paid twice (but for what was on its way at a SIGKILL)."""
     told.slow = 0.05
-    fork = forks.start(tmp_path, ["train", f"data={few}", f"base={BASE}", f"base_url={told.url}", "method=prompt", "template=Review: {text}", "concurrency=2", "out=run"])
+    typed = ["train", f"data={few}", f"base={BASE}", f"base_url={told.url}", "method=prompt", 'template=["{text}", "Review: {text}"]', "concurrency=2", "out=run"]
+    fork = forks.start(tmp_path, typed)
     ends = time.monotonic() + 60
     while len(told.paid) < 8 and time.monotonic() < ends:
         time.sleep(0.01)
     fork.send(number)
     assert fork.end() == (-number if number == signal.SIGKILL else 130), fork.text
-    assert 8 <= len(told.paid) < 20
+    assert 8 <= len(told.paid) < 48
+    if number == signal.SIGKILL:
+        again = forks.start(tmp_path, typed)
+        assert again.end() == 2 and "joyul train run  goes on with it" in again.text
     on = forks.start(tmp_path, ["train", "run"])
     assert on.end() == 0, on.text
     twice = sum(count - 1 for count in told.paid.values())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from joyul.bases.anatomy import layer_list
 from joyul.bases.load import load_model, open_base
 from joyul.contracts import Example, Form, Row, Setting
 from joyul.engine import opening
@@ -14,7 +15,7 @@ from joyul.engine.batches import cut
 from joyul.engine.evaluate import judge, predict
 from joyul.forms.continuation import Continuation
 from joyul.forms.default import Default
-from joyul.forms.wording import Wording
+from joyul.forms.wording import Phrase, Wording
 from joyul.tasks.classify import Classify
 from tests import tiny
 
@@ -45,6 +46,30 @@ def test_shared_openings_equal_rows_by_themselves(architecture: str, changes: di
     assert torch.allclose(found, expected, atol=1e-5)
     assert judge(model, form, rows)[1] == pytest.approx(float(-expected[:, 1].log().mean()), abs=1e-5)
     assert "forward" not in vars(model.base_model), "put back"
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_every_template_of_an_ensemble_has_its_opening(architecture: str, tmp_path: Path) -> None:
+    """A demonstration in the words of each template: the openings differ, and none is read with the rows."""
+    files = open_base(tiny.save(tmp_path / "base", architecture, "AutoModelForCausalLM", initializer_range=0.3))
+    said = (Phrase("{text} it is {label}", WORDS), Phrase("the film : {text} and the plot was {label}", WORDS))
+    wording = Wording(instruction=SAID, demonstrations=({"text": "i liked the story", "label": "good"},)).saying(said)
+    form = Continuation(Setting(Classify(LABELS), files.tokenizer, files.architecture, 64), wording)
+    model = load_model(files, form.auto_class, LABELS).eval()
+    rows = form.encode([Example(str(n), {"text": text}) for n, text in enumerate(tiny.TEXTS)])
+    expected, read = by_itself(model, form, rows), []
+    layer_list(model)[0].register_forward_pre_hook(lambda layer, args, kwargs: read.append(_read(args, kwargs)), with_kwargs=True)
+    found = torch.tensor([list((answer.scores or {}).values()) for answer in predict(model, form, rows)])
+    assert torch.allclose(found, expected, atol=1e-5)
+    shortest, whole = min(row.length for row in rows), {length for count, length in read if count == 1}
+    assert len(whole) >= 2, "the opening of each"
+    assert all(length < shortest for count, length in read if count > 8), "rows without what opens them"
+
+
+def _read(args: tuple[torch.Tensor, ...], kwargs: dict[str, torch.Tensor]) -> tuple[int, int]:
+    """Rows and tokens of a pass."""
+    states = args[0] if args else kwargs["hidden_states"]
+    return states.shape[0], states.shape[1]
 
 
 def test_heads_of_decoders_share_a_template_too(tmp_path: Path) -> None:

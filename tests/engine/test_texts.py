@@ -25,7 +25,7 @@ from joyul.engine.texts import Texts, stored_texts
 from joyul.errors import DoesNotFit
 from joyul.forms.continuation import Continuation
 from joyul.forms.default import Default
-from joyul.forms.wording import Wording
+from joyul.forms.wording import Phrase, Wording
 from joyul.methods.adapter import PeftAdapter
 from joyul.methods.soft_prompt import SoftPrompt
 from joyul.notes import Notes
@@ -52,7 +52,8 @@ class Case:
         wording = Wording("{text} the film is {label}", words=WORDS)
         self.form: Form = Continuation(setting, wording) if worded else Default(setting)
         texts = [" ".join(tiny.TEXTS[n].split() * (1 + n % 3)) for n in range(12)]
-        self.rows = self.form.encode([Example(f"r:{n}", {"text": text}, ("no", "yes")[n % 2]) for n, text in enumerate(texts)])
+        self.examples = [Example(f"r:{n}", {"text": text}, ("no", "yes")[n % 2]) for n, text in enumerate(texts)]
+        self.rows = self.form.encode(self.examples)
         model = load_model(files, self.form.auto_class, ("no", "yes"), seed=1, dropout=0.0).double()
         with torch.no_grad():
             for parameter in model.parameters():
@@ -123,6 +124,26 @@ def test_words_of_several_tokens_are_answered_behind_the_prompt(architecture: st
     with case.stored() as (form, _, _):
         assert form is not case.form
         assert distance(expected, case.gradients(form)) < TOLERANCE
+
+
+def test_texts_of_several_templates_are_read_anew(tmp_path: Path) -> None:
+    """Nothing is stored; the loss is that of the mean of single templates, each with the prompt behind its text."""
+    case = Case(tmp_path, "llama", worded=True)
+    said = (Phrase("{text} the film is {label}", WORDS), Phrase("is {text} a film that was {label}", WORDS))
+    single, logs = case.form, []
+    for phrase in said:
+        case.form = single.worded(single.wording.saying([phrase]))  # type: ignore[attr-defined]
+        with torch.no_grad():
+            scores = [case.form.scores(case.model, case.form.collate([row])) for row in case.form.encode(case.examples)]  # type: ignore[attr-defined]
+        logs.append(torch.cat(scores))
+    case.form = single.worded(single.wording.saying(said))  # type: ignore[attr-defined]
+    case.rows, stores = case.form.encode(case.examples), Stores()
+    with case.stored(stores) as (form, rows, _):
+        assert form is case.form and not stores.kept
+        losses = form.losses(case.model, form.collate(rows))
+    expected = functional.cross_entropy(torch.stack(logs).mean(dim=0).float(), torch.tensor([row.target for row in rows]), reduction="none")
+    assert torch.allclose(losses, expected, atol=1e-6)
+    assert float((logs[0].softmax(-1) - logs[1].softmax(-1)).abs().max()) > 1e-3, "the templates say the same: the test could not fail"
 
 
 def test_the_comparison_notices_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from joyul.bases.load import load_model, open_base
 from joyul.contracts import Example, Prediction, Setting
 from joyul.engine.evaluate import predict
 from joyul.forms.cloze import Cloze
+from joyul.forms.hangul import mostly_korean
 from joyul.forms.similarity import Similarity
 from joyul.forms.usual import readable, usual
 from joyul.forms.wording import Wording
@@ -185,13 +186,27 @@ def test_edits_keep_the_slots() -> None:
     assert 'Read this. {text} It was {label}.' in made, "added"
     assert all(one.count("{text}") == one.count("{label}") == 1 for one in made)
     assert "{label} 글입니다." in edits("{label} 리뷰입니다.")
+    assert {"I think this was {label}.", "Overall, I think this is {label}."} <= set(edits("I think this is {label}."))
+    assert "In summary, it was {label}." in edits("It was {label}.")
+    assert "A {label} review." in edits("{label} review.") and "This is about {label}" in edits("{label}")
+    assert not [one for one in edits("A {label} review.") if "A A" in one or "thwas" in one]
 
 
 def test_usual_prompts_know_their_task() -> None:
     korean = usual("continuation", readable(("부정", "긍정")))
-    assert korean[0] == Wording("{text}\n이 영화는 긍정적인가요? {label}", {"부정": ("아니요",), "긍정": ("네",)})
+    said = {"부정": ("아니요",), "긍정": ("네",)}
+    assert korean[:2] == [Wording(f"{{text}}\n이 {what}는 긍정적인가요? {{label}}", said) for what in ("리뷰", "영화")]
+    rows = usual("continuation", readable(("negative", "positive")), in_korean=True)
+    assert rows[0].template == korean[0].template, "as the rows are, not as the labels are"
     assert usual("cloze", readable(("neg", "pos")))[0].words == {"neg": ("terrible",), "pos": ("great",)}
     assert usual("similarity", readable(("card_arrival", "age_limit")))[0].words["card_arrival"] == ("card arrival",)
     assert "{text_pair}" in usual("cloze", readable(("entailment", "neutral", "contradiction")), paired=True)[0].template
     assert "{text_pair}" in usual("continuation", readable(("apples", "pears")), paired=True)[0].template
     assert usual("cloze", {"a": ("bad",), "b": ("good",)}, named=True)[0].words == {"a": ("bad",), "b": ("good",)}
+
+
+def test_words_of_ones_own_get_the_question_that_they_answer() -> None:
+    own = usual("continuation", {"0": ("부정",), "1": ("긍정",)}, named=True)[0]
+    assert own == Wording("리뷰: {text}\n감정: {label}", {"0": ("부정",), "1": ("긍정",)})
+    assert usual("cloze", {"긍정": ("최고",), "부정": ("별로",)}, named=True)[0].template == "{text} 한마디로 {label}."
+    assert mostly_korean(["이 영화 정말 good!", "별로 :("]) and not mostly_korean(["a film", "영화"]) and not mostly_korean(["1 2 3"])
