@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 
 from joyul.bases.load import load_model, open_base
 from joyul.contracts import Example, Setting
+from joyul.engine.evaluate import predict
 from joyul.errors import UsageError
 from joyul.forms.default import Default
 from joyul.forms.similarity import Similarity
@@ -40,6 +41,23 @@ def test_default_equals_plain_transformers(base: str) -> None:
     expected = functional.cross_entropy(logits, torch.tensor([1, 1]), reduction="none", label_smoothing=0.1)
     assert torch.allclose(losses, expected, atol=1e-6)
     assert [answer.scores["good"] for answer in answers if answer.scores] == pytest.approx(logits.softmax(-1)[:, 1].tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "gpt2", "llama", "qwen3"])
+def test_a_head_with_a_template_equals_plain_transformers(architecture: str, tmp_path: Path) -> None:
+    """One row at a time, the words around the text put in by hand; rows in one padded batch here."""
+    base = tiny.save(tmp_path, architecture, initializer_range=0.3)
+    form = Default(setting(base), "the film : {text} and that was it")
+    model = load_model(open_base(base), form.auto_class, ("bad", "good"), seed=1).eval()
+    plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=2, pad_token_id=form.setting.tokenizer.pad_token_id).eval()
+    plain.load_state_dict(model.state_dict())
+    texts = ["a good film", "the plot is dull and bad from the start", "bad"]
+    with torch.no_grad():
+        logits = [plain(**form.setting.tokenizer(f"the film : {text} and that was it", return_tensors="pt")).logits[0] for text in texts]
+    found = predict(model, form, form.encode([Example(str(n), {"text": text}) for n, text in enumerate(texts)]))
+    expected = torch.stack(logits).softmax(-1)
+    assert torch.allclose(torch.tensor([[one.scores["bad"], one.scores["good"]] for one in found if one.scores]), expected, atol=1e-5)
+    assert float(expected.std(dim=0)[0]) > 1e-4, "the texts tell nothing apart: the test could not fail"
 
 
 def test_a_bias_moves_the_scores_of_labels(base: str) -> None:
@@ -77,8 +95,10 @@ def test_cut_and_unknown_tokens_are_counted(base: str) -> None:
     assert row.unknown == 1, "of the four words that are left"
 
 
-def test_similarity_by_hand(base: str) -> None:
+@pytest.mark.parametrize("architecture", ["bert", "roberta"])
+def test_similarity_by_hand(architecture: str, tmp_path: Path) -> None:
     """Mean over real tokens, at length 1, times 20: computed one text at a time, without padding."""
+    base = tiny.save(tmp_path, architecture, initializer_range=0.3)
     form = Similarity(setting(base), templates=("the film is {label}",), words_of={"bad": ("dull",)})
     assert form.prompts() == [["the film is dull"], ["the film is good"]]
     model = AutoModel.from_pretrained(base).eval()

@@ -138,7 +138,8 @@ def test_masks_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("architecture", "wrong"), [
-    ("bert", ("continuation",)), ("gpt2", ("cloze", "similarity")), ("t5", ("cloze", "similarity", "default")),
+    *((name, ("continuation",)) for name in ("bert", "roberta")), *((name, ("cloze", "similarity")) for name in ("gpt2", "llama", "qwen3")),
+    *((name, ("cloze", "similarity", "default")) for name in ("t5", "bart")),
 ])  # fmt: skip
 def test_forms_refuse_what_they_do_not_fit(architecture: str, wrong: tuple[str, ...], tmp_path: Path) -> None:
     kind = open_base(tiny.save(tmp_path / "base", architecture, AUTO[architecture])).architecture
