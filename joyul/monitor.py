@@ -16,7 +16,7 @@ from types import TracebackType
 from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracker, WandBTracker
 
 from joyul.contracts import Step
-from joyul.engine.device import accelerator
+from joyul.engine.device import processes
 from joyul.errors import UsageError
 from joyul.notes import Notes
 
@@ -40,7 +40,7 @@ class Monitor:
 
     def __enter__(self) -> Monitor:
         if self._names:
-            accelerator()  # the trackers ask it which process they are in
+            processes()  # the trackers ask it which process they are in
         for name in self._names:
             self._try(name, lambda name=name: self._start(name))  # type: ignore[misc]
         return self

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from joyul.contracts import Form, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut
-from joyul.engine.device import accelerator, device
+from joyul.engine.device import device
 from joyul.engine.finite import require_finite
 from joyul.engine.lanes import Lanes
 from joyul.engine.together import Together, accumulate_together, ties
@@ -109,7 +109,7 @@ def _here(loss_of: Callable[[Sequence[Row]], Tensor], pieces: Sequence[Sequence[
     summed = 0.0
     for piece in pieces:
         loss = loss_of(piece)
-        accelerator().backward(loss)
+        loss.backward()
         summed += loss.item()
     return summed
 

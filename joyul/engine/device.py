@@ -1,4 +1,4 @@
-"""The one Accelerator of the process, and how much memory it takes. Everything that asks 'which device' asks here."""
+"""Where the process computes, and how much memory it takes. Everything that asks 'which device' asks here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import torch
-from accelerate import Accelerator
+from accelerate import PartialState
 
 from joyul.contracts import Batch
 
@@ -20,10 +20,13 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 @cache
-def accelerator() -> Accelerator:
-    """Arithmetic is chosen by the loop (`precision`), so the Accelerator itself always says fp32."""
+def processes() -> PartialState:
+    """accelerate's word on where this process computes and how many do.
+
+    Arithmetic is chosen by the loop (`precision`), so that nothing here minds what another Trainer in the process has chosen.
+    """
     _keep_large_buffers()
-    return Accelerator(mixed_precision="no")
+    return PartialState()
 
 
 def _keep_large_buffers() -> None:
@@ -36,7 +39,7 @@ def _keep_large_buffers() -> None:
 
 def device() -> torch.device:
     """Where the model is."""
-    found: torch.device = accelerator().device
+    found: torch.device = processes().device
     return found
 
 

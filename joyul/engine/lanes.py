@@ -17,7 +17,7 @@ from torch import nn
 
 from joyul.contracts import Form, Row
 from joyul.engine.batches import mixed
-from joyul.engine.device import accelerator, device
+from joyul.engine.device import device, processes
 
 LEAST = 128  # tokens of a lane: with fewer, what every lane does once weighs more than what they share
 Done = TypeVar("Done")
@@ -73,7 +73,7 @@ def lanes(model: nn.Module, form: Form, rows: Sequence[Row]) -> Iterator[Lanes]:
 
 def separable(model: nn.Module, form: Form, rows: Sequence[Row]) -> bool:
     """Whether threads may share the model: on one CPU, where no pass changes it or draws from torch's one stream of numbers."""
-    if device().type != "cpu" or accelerator().num_processes > 1 or not rows:
+    if device().type != "cpu" or processes().num_processes > 1 or not rows:
         return False
     if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         return False  # what is computed twice begins at the state of that stream

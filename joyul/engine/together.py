@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from joyul.contracts import Batch, Form, Row
-from joyul.engine.device import accelerator
 
 
 class Together(Protocol):
@@ -48,7 +47,7 @@ def accumulate_together(
     reseed()
     if len(pieces) == 1:
         loss = mean(torch.cat([states(piece) for piece in passes]), rows)
-        accelerator().backward(loss)
+        loss.backward()
         return loss.item()
     with torch.no_grad():
         kept = torch.cat([states(piece) for piece in passes])
@@ -56,5 +55,5 @@ def accumulate_together(
     (gradient,) = torch.autograd.grad(loss, kept)
     reseed()
     for piece, part in zip(passes, torch.split(gradient, [len(piece) for piece in passes]), strict=True):
-        accelerator().backward(states(piece), gradient=part)
+        states(piece).backward(part)
     return loss.item()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -200,3 +202,14 @@ def test_bf16_learns_the_same_within_its_precision(base: str, form: Default, enc
 
 def test_tiny_models_are_what_they_say() -> None:
     assert tiny.config("bert", 10).hidden_size == tiny.WIDTH
+
+
+def test_what_another_trainer_chose_for_the_process_is_no_hindrance() -> None:
+    """transformers' Trainer in bf16 leaves a state of accelerate behind that refuses another choice."""
+    code = (
+        "from accelerate import Accelerator; Accelerator(mixed_precision='bf16', cpu=True)\n"
+        "from joyul.engine.device import describe; print(describe())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(("cpu", "cuda", "mps"))
