@@ -134,7 +134,7 @@ def labels(runs: int) -> dict[str, Any]:
 
 def section(found: dict[str, Any]) -> list[str]:
     """The lines of benchmarks/README.md."""
-    lines = ["## Asking", "", "`python benchmarks/asking.py`, on a machine that others used too.", ""]
+    lines = ["## Asking", "", "`python benchmarks/asking.py`.", ""]
     if cell := found.get("opening"):
         middle = median(cell["ratios"])
         ratios = f"median of {len(cell['ratios'])} pairs, {min(cell['ratios']):.1f} to {max(cell['ratios']):.1f}"
@@ -149,7 +149,7 @@ def section(found: dict[str, Any]) -> list[str]:
         lines += [
             f"- {cell['date']}, one thread: a search over {cell['prompts']:,} label prompts (two labels a template) on",
             f"  {TEXTS:,} texts, `starter`: **{of_core:,.0f} label prompts** in a minute of one core's time ({on_clock:,.0f} on",
-            f"  the clock of the crowded machine). {cell['whole']:,} of {templates:,} templates answered every text, the",
+            f"  the clock). {cell['whole']:,} of {templates:,} templates answered every text, the",
             "  others dropped out of the race before.",
         ]
     return lines

@@ -3,8 +3,8 @@
     python benchmarks/prompts.py --data ../shared/data [--only soft_prompt] [--epochs 3]
 
 `starter`, the same training rows and validation rows for everyone, and one search budget: three learning rates each, chosen by
-the validation score; the test rows (dev.csv) are read by the chosen one. PEFT is trained by transformers' Trainer with what does it
-good: its vectors start from sampled tokens (prompt tuning) or zeros (prefix tuning), the pooler moves beside the classifier, bf16
+the validation score; the test rows (dev.csv) are read by the chosen one. PEFT is trained by transformers' Trainer as suits it
+best: its vectors start from sampled tokens (prompt tuning) or zeros (prefix tuning), the pooler moves beside the classifier, bf16
 and batches of like length, the epoch with the best validation score. An interval is that of paired rows, as in `joyul compare`.
 What was measured is kept in benchmarks/prompts.json.
 """
@@ -116,12 +116,13 @@ def measure(work: str, data: Path, epochs: int) -> dict[str, Any]:
     """Every rate; what the one with the best validation score (the first of equals) says of the test rows."""
     tables, tries, started = rows(data), {}, time.perf_counter()
     for rate in WORKS[work]:
-        tries[rate] = peer(work.split()[-1], rate, tables, epochs) if "PEFT" in work else ours(work, rate, tables, epochs)
+        run = peer if work.startswith("PEFT") else ours
+        tries[rate] = run(work.removeprefix("PEFT "), rate, tables, epochs)
         print(f"{work} at {rate:g}: validation {tries[rate][0]:.4f}, {time.perf_counter() - started:.0f} s", flush=True)
     best = max(tries, key=lambda rate: tries[rate][0])
     return {
-        "valid": {f"{rate:g}": score for rate, (score, _) in tries.items()}, "rate": best, "hits": [int(hit) for hit in tries[best][1]],
-        "epochs": epochs, "seconds": time.perf_counter() - started, **stamp(),
+        "valid": {f"{rate:g}": score for rate, (score, _) in tries.items()}, "rate": best,
+        "hits": [int(hit) for hit in tries[best][1]], "epochs": epochs, "seconds": time.perf_counter() - started, **stamp(),
     }  # fmt: skip
 
 
@@ -129,8 +130,8 @@ def section(found: dict[str, Any]) -> list[str]:
     """The lines of benchmarks/README.md."""
     lines = [
         "## Learned prompts on all of SST-2", "",
-        f"`python benchmarks/prompts.py`: `starter`, {VECTORS} vectors, three learning rates each, chosen by the validation score;",
-        "accuracy on dev.csv. `head` has the epochs that it usually has.", "",
+        f"`python benchmarks/prompts.py`: `starter`, {VECTORS} vectors, three learning rates each, chosen by the validation",
+        "score; accuracy on dev.csv. `head` has the epochs that it usually has.", "",
         "| method | chosen rate | validation, by rate | test | epochs | measured |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for work, cell in found.items():

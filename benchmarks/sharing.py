@@ -2,8 +2,8 @@
 
     python benchmarks/sharing.py --data ../shared/data [--draws 5]
 
-`joyul compare` on SST-2 as its command does it: 16 labels a class of train.csv, dev.csv to test on, `starter`, both families, four
-chains and the baselines. Then every run of a method once more, by a call of `joyul.train` with the recipe that stands in its
+`joyul compare` on SST-2 as its command does it: 16 labels a class of train.csv, dev.csv to test on, `starter`, both families,
+four chains and the baselines. Then every run of a method once more, by a call of `joyul.train` with the recipe that stands in its
 folder. Seconds on the clock, from the opening of the base to the last score, of both; a method of the comparison and the calls
 that do it again have the same machine, but not the same minute. What was measured is kept in benchmarks/sharing.json.
 """
@@ -78,8 +78,10 @@ def measure(data: Path, draws: int) -> dict[str, Any]:
             print(f"{method}: {sum(together[method]):.1f} s, apart {sum(alone[method]):.1f} s", flush=True)
     sums = {name: [sum(found[name]) for found in (together, alone)] for name in METHODS}
     baselines = sum(sum(found) for name, found in together.items() if name not in METHODS)
-    return {"whole": whole, "sums": sums, "baselines": baselines, "gap": apart_by, "draws": draws, "threads": torch.get_num_threads(),
-            **stamp()}  # fmt: skip
+    return {
+        "whole": whole, "sums": sums, "baselines": baselines, "gap": apart_by, "draws": draws, "threads": torch.get_num_threads(),
+        **stamp(),
+    }  # fmt: skip
 
 
 def section(found: dict[str, Any]) -> list[str]:

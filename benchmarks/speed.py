@@ -2,39 +2,45 @@
 
     python benchmarks/speed.py --data ../shared/data [--rows 2000] [--pairs 5] [--only full]
 
-Same base (`starter`), real rows of SST-2, batch size, rate, schedule and epochs. The peer runs at its defaults (fp32, random
-order, DataCollatorWithPadding) and at its best (bf16 and group by length). `soft_prompt` is PEFT's prompt tuning there, which
-reads a learned vector in the place of [CLS] (docs/peft.md): its seconds are compared, not its answers. Ratios are medians over
-the pairs of peer seconds over our seconds, with the smallest and largest; accuracy is that on the given dev rows. The floor is
-6 operations a parameter and real token at the measured rate of this machine's matrix products. benchmarks/speed.md is written by
-this command.
+Same base (`starter`), real rows of SST-2, batch size, rate, schedule and epochs; each pair has a seed of its own. The peer runs
+at its defaults (fp32, random order, DataCollatorWithPadding) and at its best (bf16 and group by length). `lora` is PEFT's there,
+`soft_prompt` its prompt tuning, which reads a learned vector in the place of [CLS] (docs/peft.md): its seconds are compared, not
+its answers. Ratios are medians over the pairs of peer seconds over our seconds, with the smallest and largest; accuracy is that
+on dev.csv, its difference with Student's interval over the pairs. The floor is 6 operations a parameter and real token at the
+measured rate of this machine's matrix products. What was measured is kept in benchmarks/speed.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import datetime
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median, stdev
 from typing import Any
 
-HERE = Path(__file__).parent
+from scipy.stats import t
+from write import fill, stamp
+
+NAME = "speed"
 BATCH, MAX_LENGTH = 16, 256
-RATES = {"full": 7e-5, "layers": 2e-4, "head": 1e-3, "soft_prompt": 1e-2, "predict": 0.0}
-EPOCHS = {"full": 1, "layers": 5, "head": 10, "soft_prompt": 1, "predict": 1}
-TOP_LAYERS, VECTORS = 2, 8
+RATES = {"full": 7e-5, "layers": 2e-4, "head": 1e-3, "lora": 1e-3, "soft_prompt": 1e-2, "predict": 0.0}
+EPOCHS = {"full": 1, "layers": 5, "head": 10, "lora": 3, "soft_prompt": 1, "predict": 1}
+TOP_LAYERS, LORA_LAYERS, RANK, VECTORS = 2, 3, 16, 8
+EXTRA: dict[str, dict[str, Any]] = {
+    "layers": {"top_layers": TOP_LAYERS}, "soft_prompt": {"prompt_length": VECTORS},
+    "lora": {"top_layers": LORA_LAYERS, "rank": RANK, "lora_alpha": 2.0 * RANK},
+}  # fmt: skip
+TITLES = {"layers": f"layers top_layers={TOP_LAYERS}", "lora": f"lora top_layers={LORA_LAYERS}", "predict": "prediction"}
 PEERS = ("defaults", "best")
 AIMS = {
     ("full", "defaults"): 4.5, ("full", "best"): 1.3, ("layers", "defaults"): 5.0, ("layers", "best"): 1.8, ("head", "best"): 8.0,
-    ("soft_prompt", "defaults"): 3.0, ("soft_prompt", "best"): 1.2, ("predict", "defaults"): 4.0,
+    ("lora", "best"): 1.5, ("soft_prompt", "defaults"): 3.0, ("soft_prompt", "best"): 1.2, ("predict", "defaults"): 4.0,
 }  # fmt: skip
 
 
@@ -56,7 +62,7 @@ def highest() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def ours(work: str, data: Path, rows: int) -> dict[str, Any]:
+def ours(work: str, data: Path, rows: int, seed: int) -> dict[str, Any]:
     """One run of Joyul: seconds inside training, memory above that after loading, accuracy on dev."""
     import joyul
     from joyul.engine import device
@@ -70,10 +76,10 @@ def ours(work: str, data: Path, rows: int) -> dict[str, Any]:
         file = Path(folder) / "train.csv"
         with open(file, "w", encoding="utf-8", newline="") as out:
             csv.writer(out).writerows([("text", "label"), *sst2(data, "train", rows)])
-        extra = {"layers": {"top_layers": TOP_LAYERS}, "soft_prompt": {"prompt_length": VECTORS}}.get(work, {})
         run = joyul.train(
             data=file, valid="none", test=data / "sst2" / "dev.csv", method=work, epochs=EPOCHS[work], batch_size=BATCH,
-            learning_rate=RATES[work], max_length=MAX_LENGTH, out=Path(folder) / "run", save_every="none", **extra,
+            learning_rate=RATES[work], max_length=MAX_LENGTH, out=Path(folder) / "run", save_every="none", seed=seed,
+            **EXTRA.get(work, {}),
         )  # fmt: skip
     return {
         "seconds": run.metrics["seconds"]["train"], "memory": run.metrics["peak_memory"] - loaded[0],
@@ -81,7 +87,7 @@ def ours(work: str, data: Path, rows: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def trainer(work: str, data: Path, rows: int, best: bool) -> dict[str, Any]:
+def trainer(work: str, data: Path, rows: int, best: bool, seed: int) -> dict[str, Any]:
     """The same work by transformers' Trainer."""
     import torch
     from datasets import Dataset
@@ -104,14 +110,14 @@ def trainer(work: str, data: Path, rows: int, best: bool) -> dict[str, Any]:
         texts = sst2(data, split, count)
         encoded = tokenizer([text for text, _ in texts], truncation=True, max_length=MAX_LENGTH)
         tokenized[split] = Dataset.from_dict({**encoded, "labels": [int(label) for _, label in texts]})
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=2)
     model = frozen(model, work)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=BATCH, per_device_eval_batch_size=32, learning_rate=RATES[work],
             weight_decay=0.01, num_train_epochs=EPOCHS[work], lr_scheduler_type="linear", warmup_steps=0.1, save_strategy="no",
-            logging_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True, bf16=best,
+            logging_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True, bf16=best, seed=seed,
             train_sampling_strategy="group_by_length" if best else "random",
         )  # fmt: skip
         peer = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), tokenized["train"])
@@ -133,6 +139,16 @@ def frozen(model: Any, work: str) -> Any:
         import peft
 
         return peft.get_peft_model(model, peft.PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=VECTORS))
+    if work == "lora":
+        import peft
+
+        count = model.config.num_hidden_layers
+        config = peft.LoraConfig(
+            task_type="SEQ_CLS", r=RANK, lora_alpha=2 * RANK, target_modules=["query", "key", "value", "dense"],
+            layers_to_transform=list(range(count - LORA_LAYERS, count)), layers_pattern="layer",
+            modules_to_save=["classifier", "pooler"],
+        )  # fmt: skip
+        return peft.get_peft_model(model, config)
     model.requires_grad_(False)
     parts = [model.classifier, model.bert.pooler]
     if work == "layers":
@@ -178,9 +194,9 @@ def peer_prediction(data: Path) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started, "memory": resident() - loaded, "accuracy": 0.0}
 
 
-def apart(who: str, work: str, options: argparse.Namespace) -> dict[str, Any]:
+def apart(who: str, work: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """One run in a process of its own."""
-    command = [sys.executable, __file__, "--data", str(options.data), "--rows", str(options.rows), "--one", who, work]
+    command = [sys.executable, __file__, "--data", str(options.data), "--rows", str(options.rows), "--one", who, work, str(seed)]
     quiet = {**os.environ, "TRANSFORMERS_VERBOSITY": "error"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
     if done.returncode:
@@ -189,33 +205,20 @@ def apart(who: str, work: str, options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def compare(work: str, options: argparse.Namespace) -> list[str]:
-    """The table lines of one kind of work: runs are interleaved, so that a noisy machine disturbs all alike."""
-    peers = PEERS if work != "predict" else PEERS[:1]
-    runs: dict[str, list[dict[str, Any]]] = {who: [] for who in ("ours", *peers)}
-    for _ in range(options.pairs):
+def compare(work: str, options: argparse.Namespace) -> dict[str, Any]:
+    """The runs of one kind of work, interleaved, so that a noisy machine disturbs all alike."""
+    runs: dict[str, list[dict[str, Any]]] = {who: [] for who in ("ours", *(PEERS if work != "predict" else PEERS[:1]))}
+    for seed in range(options.pairs):
         for who, found in runs.items():
-            found.append(apart(who, work, options))
+            found.append(apart(who, work, seed, options))
             print(work, who, found[-1], flush=True)
-    mine = runs["ours"]
-    lines = []
-    for peer in peers:
-        ratios = sorted(theirs["seconds"] / our["seconds"] for theirs, our in zip(runs[peer], mine, strict=True))
-        memory = median(item["memory"] for item in mine) / max(1.0, median(item["memory"] for item in runs[peer]))
-        each = [f"{median(item[key] for item in found):{form}}" for key, form in (("seconds", ".1f"), ("accuracy", ".4f"))
-                for found in (mine, runs[peer])]  # fmt: skip
-        lines.append(
-            f"| {work}, {EPOCHS[work]} epochs | {peer} | **{median(ratios):.2f}x** ({ratios[0]:.2f} to {ratios[-1]:.2f}) "
-            f"| {AIMS.get((work, peer), '')} | {each[0]} s, {each[1]} s | {each[2]}, {each[3]} | {memory:.2f} "
-            f"| {floor(work, mine, options)} |"
-        )
-    return lines
+    return {"runs": runs, "rows": options.rows, "floor": floor(work, runs["ours"], options), **stamp()}
 
 
-def floor(work: str, mine: list[dict[str, Any]], options: argparse.Namespace) -> str:
+def floor(work: str, mine: list[dict[str, Any]], options: argparse.Namespace) -> float | None:
     """Share of the measured matrix-product rate that full training reached."""
     if work != "full":
-        return ""
+        return None
     from joyul.bases.load import open_base
     from joyul.engine.kernels import rates
 
@@ -223,51 +226,60 @@ def floor(work: str, mine: list[dict[str, Any]], options: argparse.Namespace) ->
     tokens = sum(map(len, files.tokenizer([text for text, _ in sst2(options.data, "train", options.rows)])["input_ids"]))
     layers, width = files.config.num_hidden_layers, files.width
     operations = 6 * 12 * layers * width * width * tokens * EPOCHS[work]
-    return f"{operations / max(rates(width).values()) / median(item['seconds'] for item in mine):.0%}"
+    return operations / max(rates(width).values()) / median(item["seconds"] for item in mine)
 
 
-WORKS: dict[str, Callable[..., Any]] = dict.fromkeys(RATES, compare)
+def section(found: dict[str, Any]) -> list[str]:
+    """The lines of benchmarks/README.md."""
+    lines = [
+        "## Speed against transformers' Trainer", "",
+        "`python benchmarks/speed.py`: seconds inside training (prediction: of 7,792 texts, tokenising included), peer / ours,",
+        "medians of pairs, smallest and largest. Accuracy: ours minus the peer's over the pairs' seeds. Memory: above that after",
+        "loading, ours / peer. Floor: the share of this machine's rate of matrix products that is reached.", "",
+        "| work | peer | times | aim | seconds (ours, peer) | accuracy, 95 % interval | memory | floor | measured |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    return lines + [line(work, peer, cell) for work, cell in found.items() for peer in PEERS if peer in cell["runs"]]
+
+
+def line(work: str, peer: str, cell: dict[str, Any]) -> str:
+    """A row of the table."""
+    mine, theirs = cell["runs"]["ours"], cell["runs"][peer]
+    ratios = sorted(other["seconds"] / our["seconds"] for other, our in zip(theirs, mine, strict=True))
+    seconds, memory = ([median(item[key] for item in found) for found in (mine, theirs)] for key in ("seconds", "memory"))
+    share = f"{cell['floor']:.0%}" if cell["floor"] else ""
+    epochs = f", {EPOCHS[work]} epochs, {cell['rows']:,} rows" if work != "predict" else ""
+    return (
+        f"| {TITLES.get(work, work)}{epochs} | {peer} | **{median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f}) "
+        f"| {AIMS.get((work, peer), '')} | {seconds[0]:.1f}, {seconds[1]:.1f} | {gained(work, mine, theirs)} "
+        f"| {memory[0] / max(1.0, memory[1]):.2f} | {share} "
+        f"| {cell['date']}, {cell['device']} |"
+    )
+
+
+def gained(work: str, mine: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> str:
+    """The mean difference of accuracies and Student's interval, where answers can be compared."""
+    if work in {"predict", "soft_prompt"} or len(mine) < 2:
+        return ""
+    gaps = [our["accuracy"] - other["accuracy"] for our, other in zip(mine, theirs, strict=True)]
+    half = float(t.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / len(gaps) ** 0.5
+    return f"{fmean(gaps):+.4f}, {fmean(gaps) - half:+.4f} to {fmean(gaps) + half:+.4f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--only", choices=sorted(WORKS))
-    parser.add_argument("--one", nargs=2, metavar=("WHO", "WORK"), help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=RATES)
+    parser.add_argument("--one", nargs=3, metavar=("WHO", "WORK", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        who, work = options.one
-        mine = who == "ours"
-        found = ours(work, options.data, options.rows) if mine else trainer(work, options.data, options.rows, who == "best")
-        print(json.dumps(found))
+        who, work, seed = options.one
+        same = (work, options.data, options.rows)
+        print(json.dumps(ours(*same, int(seed)) if who == "ours" else trainer(*same, who == "best", int(seed))))
         return
-    kept = HERE / "speed.json"
-    lines: dict[str, list[str]] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    for work in [options.only] if options.only else WORKS:
-        lines[work] = compare(work, options)
-        print("\n".join(lines[work]), flush=True)
-    kept.write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
-    write(lines, options)
-
-
-def write(lines: dict[str, list[str]], options: argparse.Namespace) -> None:
-    """benchmarks/speed.md, from what has been measured so far."""
-    from joyul.engine.device import describe
-    from joyul.record import versions
-
-    used = ", ".join(f"{package} {version}" for package, version in versions().items())
-    head = [
-        "# Speed", "", f"Written by `python benchmarks/speed.py --rows {options.rows} --pairs {options.pairs}` on "
-        f"{datetime.date.today()}: {describe()}; {used}.",
-        "Seconds inside training (predict: of 7,792 texts, tokenising included), peer / ours. Memory: above that after loading,",
-        "ours / peer.", "",
-        "| work | peer | ratio | aim | seconds (ours, peer) | accuracy (ours, peer) | memory | share of the floor |",
-        "|---|---|---|---|---|---|---|---|",
-    ]  # fmt: skip
-    rows = [row for rows in lines.values() for row in rows]
-    (HERE / "speed.md").write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8")
+    fill(NAME, RATES, options.only, lambda work: compare(work, options))
 
 
 if __name__ == "__main__":

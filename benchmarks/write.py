@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SECTIONS = ("spine", "contrast", "wordings", "asking", "after", "heads", "learning_rate", "prompts", "order", "regret", "sharing")  # in this order
+SECTIONS = (
+    "spine", "speed", "contrast", "prompts", "wordings", "asking", "after", "heads", "learning_rate", "order", "regret",
+    "sharing",
+)  # in this order
 
 
 def kept(name: str) -> dict[str, Any]:
