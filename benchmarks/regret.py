@@ -30,7 +30,7 @@ from joyul.bases.facts import WARN_UNKNOWN
 from joyul.compare.baselines import NO_BASE
 from joyul.compare.evidence import Evidence
 from joyul.compare.nouns import Entry
-from joyul.compare.progress import FILE, Progress
+from joyul.compare.progress import Progress, finished
 from joyul.compare.recommend import recommended
 
 NAME = "regret"
@@ -109,8 +109,7 @@ def compared(
     given = {"methods": list(methods)} if methods else {}
     with mock.patch.object(Progress, "end"):  # what every method answered stays there
         found = joyul.compare(data=train, test=test, out=place / "out", allow_unknown=True, duplicates="keep", **given)
-    finished = json.loads((place / "out" / FILE).read_text(encoding="utf-8"))["finished"]
-    answered = {key.partition(", ")[0]: outcome for key, outcome in finished.items()}
+    answered = {key.partition(", ")[0]: outcome for key, outcome in finished(place / "out").items()}
     return found, {name: one for name, one in answered.items() if name not in ("majority", "setfit") and "[" not in name}
 
 

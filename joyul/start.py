@@ -14,7 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from joyul import artifact
-from joyul.bases.anatomy import declared_pooling, head_names, inner, parameter_count, positions, twin, width
+from joyul.bases.anatomy import declared_pooling, inner, parameter_count, positions, twin, width
 from joyul.bases.facts import Moving, Shape, Work, cost, disk, report_cut, report_language, unknown_share
 from joyul.bases.hosted import Hosted, require_endpoint
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config, start_at
@@ -24,7 +24,6 @@ from joyul.contracts import Example, Form, Method, Row, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
 from joyul.engine.kernels import rates
-from joyul.engine.learned import own_parameters
 from joyul.engine.trunk import moved
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.hosting import open_hosted, report_hosted
@@ -101,7 +100,7 @@ def open_tuned(
     model = load_model(files, form.auto_class, task.labels, settings.seed, settings.dropout, task.target_type)
     if isinstance(task, Regress) and not kept:
         start_at(model, task.mean if task.scale == 1.0 else 0.0)
-    pooled = not kept and adapter is None and _pools(model, form, methods, files)
+    pooled = not kept and adapter is None and _pools(model, files)
     if pooled:
         append_mean_pooling(model)
         notes.say("pooling_appended", base=settings.base)
@@ -161,18 +160,10 @@ def _max_length(settings: RunSettings, files: BaseFiles, room: int = 0) -> int:
     return min(longest, free)
 
 
-def _pools(model: PreTrainedModel, form: Form, methods: Sequence[Method], files: BaseFiles) -> bool:
-    """Whether the first stage to move anything moves a new head alone or all, of a base that was trained for mean pooling."""
-    first = next((method for method in methods if method.trains), None)
-    double = first.insert(twin(model)) if first else model
-    moving = {id(parameter) for group in first.moves(double) for parameter in group.parameters.values()} if first else set()
-    own = own_parameters(inner(double))
-    names = {name for name, parameter in own.items() if id(parameter) in moving}
-    kind = type(model).__name__
-    whole = bool(names) and (names <= set(head_names(model)) or (names == set(own) and kind.endswith("SequenceClassification")))
-    whole = whole or (first is not None and first.aim(double, form) is not form)
-    whole = whole and not kind.endswith("TokenClassification")
-    return whole and declared_pooling(files.source.path) == "mean" and can_pool(model)
+def _pools(model: PreTrainedModel, files: BaseFiles) -> bool:
+    """Whether a new head over the whole text is put on a base that was trained for mean pooling: it reads the mean (LOG.md)."""
+    over_text = type(model).__name__.endswith("SequenceClassification")
+    return over_text and declared_pooling(files.source.path) == "mean" and can_pool(model)
 
 
 def report_text(settings: RunSettings, tuned: Tuned, data: Data, gathered: Gathered | None, notes: Notes) -> None:

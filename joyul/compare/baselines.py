@@ -95,7 +95,7 @@ def frozen(work: Work) -> Result:
     train, valid = (work.data.rows(split, tuned.form, work.notes) for split in ("train", "valid"))
     fit_head(tuned.model, tuned.form, name, train, valid, work.recipe.run.seed)
     layer = tuned.model.get_submodule(name)
-    tuned.moved, tuned.trainable = True, {name: parameter.numel() for name, parameter in layer.named_parameters()}
+    tuned.moved, tuned.trainable = True, {f"{name}.{own}": parameter.numel() for own, parameter in layer.named_parameters()}
     return _finished(work, "frozen", work.recipe.run.base, tuned, (head,), time.perf_counter() - started)
 
 

@@ -283,7 +283,8 @@ def _captured(
 def digest(model: nn.Module, form: Form, frozen: Mapping[str, nn.Parameter]) -> str:
     """Of all that stored states depend on beside the row: frozen weights, and how rows become tokens."""
     setting = form.setting
-    found = hashlib.blake2b(repr((form.name, form.spec(), setting.max_length, setting.tokenizer.name_or_path)).encode())
+    said = None if getattr(form, "reads_text_alone", False) else (form.name, form.spec())
+    found = hashlib.blake2b(repr((said, setting.max_length, setting.tokenizer.name_or_path)).encode())
     placed = placement(model)
     found.update(str(placed.before if placed else 0).encode())  # where the text's positions begin
     for name, parameter in frozen.items():

@@ -44,6 +44,7 @@ class Similarity:
     name: ClassVar[str] = "similarity"
     auto_class: ClassVar[str] = "AutoModel"
     paired: ClassVar[bool] = False  # its prompts say nothing of the second text
+    reads_text_alone: ClassVar[bool] = True  # a row is tokens of the text: states that are kept serve every prompt
 
     @classmethod
     def why_not(cls, task: Task, architecture: Architecture) -> str | None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import nn
 
 from joyul.bases.anatomy import depths, inner, layer_list
+from joyul.bases.pooling import pools
 from joyul.contracts import Architecture, Form, ParameterGroup
 from joyul.engine.learned import own_parameters
 from joyul.errors import UsageError
@@ -35,8 +36,11 @@ class Layers(InPlace):
 
 
 def lowest(model: nn.Module, top: int) -> int:
-    """The depth of the lowest of the top layers. Raises UsageError where there are fewer layers."""
-    layers = len(layer_list(model))
+    """The depth of the lowest of the top layers of the base. Raises UsageError where there are fewer.
+
+    A mean that was appended as a layer (`bases.pooling`) is none of them: it is the lowest part of the head.
+    """
+    layers = sum(not pools(layer) for layer in layer_list(model))
     if top > layers:
         raise UsageError("top_layers_too_many", found=str(top), layers=layers, model=inner(model).config.model_type)
     return layers - top + 1
