@@ -1,10 +1,11 @@
 """Which method does best where rows are few, one command:
 
-    python benchmarks/order.py --data ../shared/data [--only medquad] [--rows 400]
+    python benchmarks/order.py --data ../shared/data [--only medquad] [--rows 400] [--methods lora,layers]
 
 The recommendation prefers one method to another that the validation rows cannot tell from it (`joyul/compare/recommend.py`). What
 it prefers is measured here, on sets that `benchmarks/regret.py` does not judge it by: the methods in the order of their mean test
-scores over the sets that the base can read. A set that is in benchmarks/order.json is not measured again unless it is named.
+scores over the sets that the base can read. A set that is in benchmarks/order.json is not measured again unless it is named; with
+`--methods` these alone are, on the rows of the others.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from regret import apart, compared, right, told, unknown
-from write import fill, stamp
+from regret import apart, beside, compared, right, told, unknown
+from write import fill, kept, stamp
 
 from joyul.bases.facts import WARN_UNKNOWN
 
@@ -82,17 +83,18 @@ def _frequent(pairs: Iterator[Pair], classes: int) -> Iterator[Pair]:
     return (pair for pair in every if pair[1] in known)
 
 
-def measure(data: Path, name: str, rows: int) -> dict[str, Any]:
+def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> dict[str, Any]:
     """The test score of every method, and which rows each answers rightly."""
     pairs = [(" ".join(text.split())[:LONGEST], label) for text, label in SETS[name](data)]
     with tempfile.TemporaryDirectory() as place:
-        found, answered = compared(*apart(pairs, rows, Path(place)), Path(place))
-    return {
+        found, answered = compared(*apart(pairs, rows, Path(place)), Path(place), methods)
+    cell = {
         "rows": found.record["rows"], "unknown": unknown(answered),
         "scores": {method: float(right(one["test"]).mean()) for method, one in answered.items()},
         "hits": {split: {method: told(right(one[split])) for method, one in answered.items()} for split in ("valid", "test")},
         **stamp(),
     }  # fmt: skip
+    return beside(kept(NAME).get(name), cell) if methods else cell
 
 
 def order(cells: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -135,8 +137,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--only", choices=SETS)
     parser.add_argument("--rows", type=int, default=400)
+    parser.add_argument("--methods", help="separated by commas (default: every method that fits); of every set that is kept")
     options = parser.parse_args()
-    fill(NAME, SETS, options.only, lambda name: measure(options.data, name, options.rows))
+    methods = options.methods.split(",") if options.methods else None
+    for only in [options.only] if options.only or not methods else kept(NAME):
+        fill(NAME, SETS, only, lambda name: measure(options.data, name, options.rows, methods))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """What following the recommendation costs, one command:
 
-    python benchmarks/regret.py --data ../shared/data [--only trec] [--rows 400] [--methods head,contrast]
+    python benchmarks/regret.py --data ../shared/data [--only trec] [--rows 400] [--methods lora,layers]
 
 Six sets, two of them Korean. `joyul compare` sees training and validation rows only when it recommends; then the test rows are
 halved at random 20 times. The method that is best on one half is what a look at the answers would have chosen; its score on the
 other half minus that of the recommendation there is the regret, both ways. What was measured is kept in benchmarks/regret.json; a
-set that is there already is not measured again unless it is named.
+set that is there already is not measured again unless it is named; with `--methods` these alone are, on the rows of the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from unittest import mock
 
 import numpy as np
 from scipy.stats import t
-from write import fill, stamp
+from write import fill, kept, stamp
 
 import joyul
 from joyul.bases.facts import WARN_UNKNOWN
@@ -69,7 +69,7 @@ def apart(pairs: Sequence[tuple[str, str]], rows: int, folder: Path) -> tuple[Pa
 
 
 def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> dict[str, Any]:
-    """What was recommended, and of every method what it trained and which validation and test rows it answers rightly."""
+    """Of every method what it trained and which validation and test rows it answers rightly."""
     with tempfile.TemporaryDirectory() as place:
         found, answered = compared(*sample(data, name, rows, Path(place)), Path(place), methods)
     lines = {line["method"]: line for line in found.record["methods"]}
@@ -79,7 +79,17 @@ def measure(data: Path, name: str, rows: int, methods: Sequence[str] | None) -> 
         "hits": {split: {method: told(right(one[split])) for method, one in answered.items()} for split in ("valid", "test")},
     }  # fmt: skip
     assert advice(cell) == found.record["verdict"]["name"], "the rule here is the one of the comparison"
-    return cell
+    return beside(kept(NAME).get(name), cell) if methods else cell
+
+
+def beside(before: dict[str, Any] | None, cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell with what is kept of the methods that were not measured again."""
+    if before is None:
+        return cell
+    assert before["rows"] == cell["rows"], "the same rows"
+    hits = {split: {**before["hits"][split], **cell["hits"][split]} for split in cell["hits"]}
+    merged = {key: {**before[key], **cell[key]} for key in ("trainable", "scores") if key in cell}
+    return {**cell, **merged, "hits": hits}
 
 
 def advice(cell: dict[str, Any]) -> str:
@@ -162,10 +172,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--only", choices=SETS)
     parser.add_argument("--rows", type=int, default=400)
-    parser.add_argument("--methods", help="separated by commas (default: every method that fits)")
+    parser.add_argument("--methods", help="separated by commas (default: every method that fits); of every set that is kept")
     options = parser.parse_args()
     methods = options.methods.split(",") if options.methods else None
-    fill(NAME, SETS, options.only, lambda name: measure(options.data, name, options.rows, methods))
+    for only in [options.only] if options.only or not methods else kept(NAME):
+        fill(NAME, SETS, only, lambda name: measure(options.data, name, options.rows, methods))
 
 
 if __name__ == "__main__":
