@@ -88,6 +88,7 @@ def test_test_rows_pass_the_frozen_layers_once_for_all_methods_and_draws(
     tested = len(read_lines(next((tmp_path / "shared").rglob("predictions.jsonl"))))
     captured = Counter(height for height, rows, missing in computed if rows == tested and missing)
     assert sorted(captured.values()) == [1, 1], "once below the head, once below the layers that move"
+    assert sum(rows == tested for _, rows, _ in computed) == 2 * 3, "the frozen base takes what the head had"
     monkeypatch.setattr(protocol, "Stores", lambda folder: None)
     joyul.compare(reviews, out=str(tmp_path / "alone"), **given)
     folders = sorted(path.parent.relative_to(tmp_path / "shared") for path in (tmp_path / "shared").rglob("predictions.jsonl"))
@@ -98,6 +99,32 @@ def test_test_rows_pass_the_frozen_layers_once_for_all_methods_and_draws(
         for one, other in zip(mine, plain, strict=True):
             assert one["scores"] == pytest.approx(other["scores"], abs=1e-5), folder
     assert all(row["row_seconds"] > 0 for row in shared.record["methods"])
+
+
+def test_a_text_is_embedded_once_for_the_prompts_of_all_draws(
+    base: str, reviews: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another draw may choose another prompt; the states of the text are the same, and so are the answers."""
+    given = {"base": base, "methods": ["prompt"], "form": "similarity", "demonstrations": 4, "draws": 3, "shots": 8}
+    computed: list[tuple[int, int]] = []
+    really = Trunk.capture
+
+    def counted(trunk: Trunk, form: Any, rows: Any, store: Any, *others: Any) -> None:
+        computed.append((len(rows), sum(row.id not in store for row in rows)))
+        really(trunk, form, rows, store, *others)
+
+    joyul.compare(reviews, out=str(tmp_path / "alone"), **given)
+    monkeypatch.setattr(Trunk, "capture", counted)
+    joyul.compare(reviews, out=str(tmp_path / "shared"), **given)
+    files = [tmp_path / "shared/methods/prompt" / f"draw-{number}-shots-8" / "predictions.jsonl" for number in (1, 2, 3)]
+    tested = len(read_lines(files[0]))
+    taken = {json.dumps(json.loads((file.parent / "metrics.json").read_text(encoding="utf-8"))["search"]) for file in files}
+    assert len(taken) == 3, "each draw shows rows of its own"
+    assert [missing for rows, missing in computed if rows == tested] == [tested, 0, 0]
+    for file in files:
+        mine, plain = read_lines(file), read_lines(tmp_path / "alone" / file.relative_to(tmp_path / "shared"))
+        for one, other in zip(mine, plain, strict=True):
+            assert one["scores"] == pytest.approx(other["scores"], abs=1e-5), file
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
