@@ -31,7 +31,7 @@ from joyul.files import check_free, next_free, refusal, write_text
 from joyul.learn import check_stages, learn_task
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, pass_over, stage
-from joyul.methods.ends import Trail
+from joyul.methods.ends import End, Trail
 from joyul.monitor import Monitor, require
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe, given_words
@@ -84,9 +84,11 @@ def finish(running: Generator[Step, None, Ended]) -> Ended:
 
 
 def tune(
-    recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: Data | None = None, going_on: bool = False
-) -> Generator[Step, None, Run]:
-    """One run. `gathered` and `data` are passed by a comparison, whose methods share rows and tokens.
+    recipe: Recipe, notes: Notes, gathered: Gathered | None = None, data: Data | None = None, going_on: bool = False,
+    end: End | None = None,
+) -> Generator[Step, None, Run]:  # fmt: skip
+    """One run. `gathered` and `data` are passed by a comparison, whose methods share rows and tokens, and `end`, where its stages
+    have been trained to already.
 
     `going_on`: the run in `out=` did not end and is continued. Stopped by a signal, it saves its state and raises Interrupted.
     """
@@ -98,7 +100,8 @@ def tune(
         else:
             require_free(folder)
         try:
-            return (yield from _tuned(recipe, notes, gathered, data, hold, begun(folder, notes) if going_on else Begun()))
+            before = begun(folder, notes) if going_on else Begun()
+            return (yield from _tuned(recipe, notes, gathered, data, hold, before.or_at(end)))
         except BaseException as error:
             if hold.running and gathered is None and not isinstance(error, NonFiniteLoss):  # a comparison speaks for itself
                 notes.warn("run_can_go_on", folder=str(folder))
@@ -123,7 +126,8 @@ def _tuned(
     _open_folder(hold, recipe)
     if before.end is not None:
         write_text(folder / STEPS_FILE, "".join(map(step_line, before.steps)))
-        notes.say("stages_taken", methods="+".join(method.name for method in methods[: before.stage - 1]))
+        taken = "stages_taken" if before.stage <= len(methods) else "stages_swept"
+        notes.say(taken, methods="+".join(method.name for method in methods[: before.stage - 1]))
     control = _control(folder if alone else None, notes)
     data.stores.folder = data.stores.folder or folder
     device.reset_peak()

@@ -29,6 +29,7 @@ from joyul.forms.rows import untokenised
 from joyul.linear import Counts, Features, Linear, text_of
 from joyul.messages import words
 from joyul.methods.chain import Data, Tuned, fitting
+from joyul.methods.ends import End
 from joyul.methods.fitted import fit_head, strongest
 from joyul.methods.head import Head
 from joyul.notes import Notes
@@ -47,7 +48,7 @@ Result = tuple[Path, dict[str, Any], dict[str, Evaluation]]  # the run folder, w
 
 @dataclass(frozen=True)
 class Work:
-    """What a baseline is made from, and where its result goes."""
+    """What a baseline is made from, and where its result goes. `end`: of a method, where it has been trained to already."""
 
     recipe: Recipe
     gathered: Gathered
@@ -55,6 +56,7 @@ class Work:
     task: Task
     folder: Path
     notes: Notes
+    end: End | None = None
 
 
 def tfidf(work: Work) -> Result:

@@ -12,6 +12,7 @@ from joyul.contracts import Prediction, Task
 
 if TYPE_CHECKING:
     from joyul.data.gather import Gathered
+    from joyul.methods.sweep import Tried
 
 Size = int | None  # labelled rows a class; None: all of them
 Part = Literal["valid", "test"]
@@ -96,9 +97,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Swept:
-    """What the tries of one seed score on validation rows (None: a loss was no number), and the seed's share of the seconds."""
+    """What the tries of one seed come to, and the seed's share of the seconds."""
 
-    scores: Sequence[float | None]
+    tries: Sequence[Tried]
     seconds: float
 
 

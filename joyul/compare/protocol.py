@@ -35,7 +35,7 @@ from joyul.errors import DoesNotFit, JoyulError, UsageError
 from joyul.files import next_free
 from joyul.learn import learn_task
 from joyul.methods.chain import Data, Tuned
-from joyul.methods.ends import Ends
+from joyul.methods.ends import End, Ends
 from joyul.notes import Notes
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe, from_words, given_words
@@ -223,9 +223,8 @@ def _varies(entry: Entry) -> bool:
 def _ahead(setup: Setup, entry: Entry, draw: Draw, data: Data, numbers: Sequence[int], seeds: int) -> dict[int, Swept]:
     """What the entry's learning rates score with each seed, all trained at once, where that can be done and is not done yet."""
     tries = tries_of(setup.recipe, entry, draw) if sweeps(entry, setup.recipe) else []
-    left = [number for number in numbers if setup.progress.tried(entry, draw, number) is None]
-    if len(tries) < 2 or not left:
-        return {}
+    finished = setup.progress.tried if len(tries) > 1 else setup.progress.get
+    left = [number for number in numbers if tries and finished(entry, draw, number) is None]
     recipes = {number: _placed(setup, entry, draw, number, seeds)[0] for number in left}
 
     def opened(recipe: Recipe) -> tuple[Tuned, Sequence[Method]]:
@@ -238,8 +237,8 @@ def _best(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds
     """The entry at the best of the learning rates it may try."""
     tries, each = tries_of(setup.recipe, entry, draw), plan.seconds("method_budget", setup.recipe.run.method_budget)
 
-    def run(one: Entry) -> Outcome:
-        return _run(setup, one, draw, data, number, seeds)
+    def run(one: Entry, end: End | None = None) -> Outcome:
+        return _run(setup, one, draw, data, number, seeds, end=end)
 
     if number in ahead:
         return setup.progress.keep(best_of_sweep(tries, ahead[number], run, setup.task))
@@ -247,8 +246,9 @@ def _best(setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds
 
 
 def _run(
-    setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int, before: Sequence[Outcome] = ()
-) -> Outcome:
+    setup: Setup, entry: Entry, draw: Draw, data: Data, number: int, seeds: int, before: Sequence[Outcome] = (),
+    end: End | None = None,
+) -> Outcome:  # fmt: skip
     kept = setup.progress.get(entry, draw, number)
     if kept is not None:
         return kept
@@ -257,7 +257,7 @@ def _run(
         setup.notes.say("comparing", method=f"{entry.name}, {folder.name}" if folder.name != entry.folder else entry.name)
     if entry.control is not None:
         stretched(recipe, entry, [one for one in before if one.draw is draw and one.seed == number])
-    work = Work(recipe, draw.gathered, data, setup.task, folder, setup.notes)
+    work = Work(recipe, draw.gathered, data, setup.task, folder, setup.notes, end)
     if setup.deadline is not None and time.monotonic() > setup.deadline:
         raise BudgetSpent("budget_spent")
     if entry.method in ANSWERS:
@@ -273,7 +273,7 @@ def _placed(setup: Setup, entry: Entry, draw: Draw, number: int, seeds: int) -> 
 
 
 def _tuned(setup: Setup, work: Work) -> Result:
-    running = tune(work.recipe, work.notes, work.gathered, work.data, _going_on(work.folder))
+    running = tune(work.recipe, work.notes, work.gathered, work.data, _going_on(work.folder), work.end)
     run = setup.follow(until(running, setup.deadline), work.recipe)
     return run.folder, run.metrics, run.evaluations
 

@@ -1,20 +1,21 @@
-"""The tries of `head` all at once: they differ by rate and seed alone, over the same stored states."""
+"""The tries of `head`, or of a learned prompt, all at once: they differ by rate and seed alone, over the same frozen base."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from joyul.compare.nouns import Entry, Swept
 from joyul.compare.outcomes import BudgetSpent
 from joyul.contracts import Method
 from joyul.methods.chain import Data, Tuned
-from joyul.methods.sweep import sweep
+from joyul.methods.sweep import Opened, sweep
 from joyul.notes import Notes
 from joyul.recipe.resolve import Recipe
 
 Ready = Callable[[Recipe], tuple[Tuned, Sequence[Method]]]
+LEAST = {"head": 2, "soft_prompt": 1, "p_tuning": 1, "prefix": 1}  # tries of a seed; what `head` comes to is trained once more
 
 
 def sweeps(entry: Entry, recipe: Recipe) -> bool:
@@ -23,7 +24,7 @@ def sweeps(entry: Entry, recipe: Recipe) -> bool:
     Answers that are chosen or withheld by their probability are scored after training, not in it.
     """
     settled = recipe.run.operating_point is None and recipe.run.abstain is None
-    return entry.method == "head" and not entry.baseline and recipe.run.method_budget is None and settled
+    return entry.method in LEAST and not entry.baseline and recipe.run.method_budget is None and settled
 
 
 def swept(
@@ -35,20 +36,21 @@ def swept(
     `ready` opens a recipe. Raises BudgetSpent behind `deadline` (seconds of the clock that never goes back), and what a run may.
     """
     started = time.perf_counter()
-    made = {recipe.run.seed: ready(recipe) for recipe in recipes.values()}
+    if len(tries) * len(recipes) < 2 or len(tries) < LEAST[tries[0].method]:
+        return {}
+
+    def opened() -> Iterator[Opened]:
+        for recipe in recipes.values():
+            tuned, (method, *_) = ready(recipe)
+            yield Opened(recipe.run.seed, tuned, method, recipe.stages[0].settled, recipe.run.precision)
 
     def breathe() -> None:
         if deadline is not None and time.monotonic() > deadline:
             raise BudgetSpent("budget_spent")
 
     data.stores.folder = data.stores.folder or folder
-    first = next(iter(recipes.values()))
-    settings = first.stages[0].settled
-    rates = [float(entry.rate or settings.learning_rate or 0.0) for entry in tries]
-    method = made[first.run.seed][1][0]
-    opened = {seed: tuned for seed, (tuned, _) in made.items()}
-    found = sweep(opened, method, settings, rates, data, first.run.precision, notes, breathe)
+    found = sweep(opened(), [entry.rate for entry in tries], data, notes, breathe)
     if found is None:
         return {}
     seconds = (time.perf_counter() - started) / len(found)
-    return {number: Swept(scores, seconds) for number, scores in zip(recipes, found, strict=True)}
+    return {number: Swept(tried, seconds) for number, tried in zip(recipes, found, strict=True)}

@@ -17,6 +17,7 @@ from joyul.compare.outcomes import BudgetSpent, strip
 from joyul.contracts import Task
 from joyul.errors import JoyulError
 from joyul.messages import words
+from joyul.methods.ends import End
 from joyul.recipe import chains
 from joyul.recipe.resolve import Recipe
 from joyul.recipe.stages import Sizes
@@ -75,17 +76,22 @@ def best(tries: Sequence[Entry], run: Callable[[Entry], Outcome], seconds: float
     return replace(winner, entry=tries[0], costs=costs)
 
 
-def best_of_sweep(tries: Sequence[Entry], swept: Swept, run: Callable[[Entry], Outcome], task: Task) -> Outcome:
-    """Run the try that a sweep found best on validation rows, the first of equals, at the price of both."""
-    scored = [(score, entry) for entry, score in zip(tries, swept.scores, strict=True) if score is not None]
-    chosen = max(scored, key=lambda one: one[0])[1] if scored else tries[0]
-    winner = run(chosen)
+def best_of_sweep(
+    tries: Sequence[Entry], swept: Swept, run: Callable[[Entry, End | None], Outcome], task: Task
+) -> Outcome:
+    """Run the try that a sweep found best on validation rows, the first of equals, from where it ended; at the price of both."""
+    pairs = list(zip(tries, swept.tries, strict=True))
+    scored = [(one.score, entry, one.end) for entry, one in pairs if one.score is not None]
+    _, chosen, end = max(scored, key=lambda one: one[0]) if scored else (None, tries[0], None)
+    winner = run(chosen, end)
     told = [
-        {"learning_rate": entry.rate, "valid_score": winner.valid.score(task) if entry is chosen else score,
-         "chosen": entry is chosen, **({"error": words("sweep_broke")} if score is None and entry is not chosen else {})}
-        for entry, score in zip(tries, swept.scores, strict=True)
+        {"learning_rate": entry.rate, "valid_score": winner.valid.score(task) if entry is chosen else one.score,
+         "chosen": entry is chosen, **({"error": words("sweep_broke")} if one.score is None and entry is not chosen else {})}
+        for entry, one in pairs
     ]  # fmt: skip
-    costs = {**winner.costs, "train_seconds": float(winner.costs["train_seconds"]) + swept.seconds, "tries": told}
+    counted = sum(step.seconds for step in end.steps) if end is not None else 0.0  # in the seconds of both
+    seconds = float(winner.costs["train_seconds"]) - counted + swept.seconds
+    costs = {**winner.costs, "train_seconds": seconds, **({"tries": told} if len(tries) > 1 else {})}
     return replace(winner, entry=tries[0], costs=costs)
 
 

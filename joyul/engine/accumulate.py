@@ -36,6 +36,11 @@ class Pieces:
         """The micro-batches of an update."""
         return cut(rows, self.budget, self.most, self.padded)
 
+    def size(self, rows: Sequence[Row]) -> int:
+        """Tokens that a micro-batch of these rows computes."""
+        lengths = [row.length for row in rows]
+        return len(lengths) * max(lengths) if self.padded else sum(lengths)
+
     def halve(self, rows: Sequence[Row]) -> None:
         """Smaller pieces from now on. Raises RunError when a single row does not fit."""
         largest = max(self.of(rows), key=len)
@@ -59,9 +64,10 @@ def accumulate(
     dealt = lanes.deal(rows) if lanes else [list(rows)]
 
     def loss_of(piece: Sequence[Row]) -> Tensor:
-        with _arithmetic(precision):
+        with arithmetic(precision):
             losses = form.losses(model, form.collate(piece), label_smoothing)
-        return _share(losses, piece, total)
+        require_finite(losses, piece)
+        return share(losses, piece, total)
 
     while True:
         try:
@@ -80,13 +86,13 @@ def accumulate(
             torch.cuda.empty_cache()
 
 
-def _arithmetic(precision: str) -> torch.autocast:
+def arithmetic(precision: str) -> torch.autocast:
+    """While open, what `precision` says is computed so."""
     return torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _share(losses: Tensor, rows: Sequence[Row], total: float) -> Tensor:
+def share(losses: Tensor, rows: Sequence[Row], total: float) -> Tensor:
     """What `rows` add to the mean loss of the update, whose rows weigh `total` in all."""
-    require_finite(losses, rows)
     weights = torch.tensor([row.weight for row in rows], device=losses.device)
     return (losses.to(torch.promote_types(losses.dtype, torch.float32)) * weights).sum() / total
 
@@ -95,12 +101,14 @@ def _together(
     model: nn.Module, form: Together, pieces: Sequence[Sequence[Row]], precision: str, total: float, reseed: Callable[[], None]
 ) -> float:
     def states(piece: Sequence[Row]) -> Tensor:
-        with _arithmetic(precision):
+        with arithmetic(precision):
             found = form.states(model, form.collate(piece))
         return found.to(torch.promote_types(found.dtype, torch.float32))
 
     def loss(found: Tensor, rows: Sequence[Row]) -> Tensor:
-        return _share(form.together(found, rows), rows, total)
+        losses = form.together(found, rows)
+        require_finite(losses, rows)
+        return share(losses, rows, total)
 
     return accumulate_together(states, loss, form.views, pieces, reseed)
 
@@ -109,7 +117,7 @@ def _here(loss_of: Callable[[Sequence[Row]], Tensor], pieces: Sequence[Sequence[
     summed = 0.0
     for piece in pieces:
         loss = loss_of(piece)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         summed += loss.item()
     return summed
 
@@ -127,20 +135,20 @@ def _apart(
         found: Gradient = [None] * len(moving)
         for piece in dealt[number]:
             loss = loss_of(piece)
-            found = _added(found, torch.autograd.grad(loss, moving, allow_unused=True))
+            found = added(found, torch.autograd.grad(loss, moving, allow_unused=True))
             summed += loss.item()
         return summed, found
 
     done = lanes.each([partial(lane, number) for number in range(len(dealt))])
     whole: Gradient = [None] * len(moving)
     for _, gradient in done:
-        whole = _added(whole, gradient)
+        whole = added(whole, gradient)
     for parameter, found in zip(moving, whole, strict=True):
         parameter.grad = found
     return sum(loss for loss, _ in done)
 
 
-def _added(first: Gradient, second: Gradient) -> Gradient:
+def added(first: Gradient, second: Gradient) -> Gradient:
     """The sum of two gradients, in the memory of the first; None where both are."""
     both = [(one, other) for one, other in zip(first, second, strict=True) if one is not None and other is not None]
     if both:

@@ -17,9 +17,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
-from joyul.engine.dropout import MASKS
+from joyul.engine.dropout import MASKS, Kept, dropped
 from joyul.engine.layout import Block, Current, Layout
-from joyul.engine.prefixes import prefix, prefix_attention
+from joyul.engine.learned import taken
+from joyul.engine.prefixes import hidden, prefix, prefix_attention
 
 NAME = "joyul_rows"
 UNKNOWN_TERMS = ("softcap", "position_bias", "s_aux", "head_mask")  # terms of attention that are not written out here
@@ -44,7 +45,7 @@ def rows_attention(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     places = layout.once(None, heads, lambda: _places(layout, heads))
     biases = layout.once(attention_mask, -2, lambda: [_bias(attention_mask, block, causal, query) for block in layout.blocks])
-    before = [repeat_kv(part[None], groups) for part in prefix(module) or ()]
+    before = [repeat_kv(part, groups) for part in prefix(module) or ()]
     if before or query.device.type != "cpu":
         return _composed(lines, before, layout, places, biases, dropout, scale).unsqueeze(0), None
     return _Written.apply(*lines, layout, places, biases, dropout, scale).unsqueeze(0), None  # type: ignore[no-untyped-call]
@@ -59,8 +60,9 @@ def _places(layout: Layout, heads: int) -> Places:
     return [block.sources(heads, filler) for block in layout.blocks], [block.slots(heads) for block in layout.blocks]
 
 
-def _behind(part: Tensor, states: Tensor) -> Tensor:
-    """Learned keys or values, shape (1, heads, count, size), and those of a block's rows behind them."""
+def _behind(part: Tensor, states: Tensor, block: Block) -> Tensor:
+    """Learned keys or values, shape (all rows or 1, heads, count, size), and those of a block's rows behind them."""
+    part = part if len(part) == 1 else block.of(part)
     return torch.cat([part.to(states.dtype).expand(len(states), -1, -1, -1), states], dim=2)
 
 
@@ -151,19 +153,33 @@ def _composed(
     dropout: float, scale: float,
 ) -> Tensor:  # fmt: skip
     """The same of torch's own operations: for accelerators, and behind learned keys and values (`before`)."""
-    heads, answers = lines[0].shape[1], []
-    for block, sources, slots, bias in zip(layout.blocks, *places, biases, strict=True):
+    heads, count, answers = lines[0].shape[1], before[0].shape[2] if before else 0, []
+    drawn = dropout and lines[0].device.type == "cpu"  # elsewhere by torch
+    masks = MASKS.attended(layout.blocks, heads, count, dropout) if drawn else [None] * len(layout.blocks)
+    for block, sources, slots, bias, mask in zip(layout.blocks, *places, biases, masks, strict=True):
         shape = block.rows, heads, block.length, -1
         query, key, value = (line.reshape(-1, line.shape[-1]).index_select(0, sources).view(shape) for line in lines)
         if before:
-            key, value = (_behind(part, states) for part, states in zip(before, (key, value), strict=True))
-        wide = bias if bias is None or not before else functional.pad(bias, (before[0].shape[2], 0))
-        found = _attend(query, key, value, wide, dropout, scale)
+            key, value = (_behind(part, states, block) for part, states in zip(before, (key, value), strict=True))
+        wide = _wide(bias, block, count, query) if before else bias
+        found = _attend(query, key, value, wide, dropout, scale, mask)
         answers.append(found.reshape(-1, found.shape[-1]).index_select(0, slots))
     return layout.filled(torch.cat(answers).view(layout.tokens, heads, -1))[0]
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float, scale: float) -> Tensor:
+def _wide(bias: Tensor | None, block: Block, count: int, like: Tensor) -> Tensor | None:
+    """The bias of a block with `count` columns more in front, which all may read as far as they hold something."""
+    real = taken(count)
+    if real is None:
+        return None if bias is None else functional.pad(bias, (count, 0))
+    kind = torch.float32 if like.dtype in (torch.bfloat16, torch.float16) else like.dtype
+    plain = like.new_zeros(1, 1, 1, block.length, dtype=kind) if bias is None else bias
+    return hidden(functional.pad(plain, (count, 0)), real if len(real) == 1 else block.of(real))
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float, scale: float, kept: Kept | None
+) -> Tensor:
     """softmax(query key' * scale + bias) value, shapes (rows, heads, length, size)."""
     if query.device.type != "cpu":
         mask = None if bias is None else bias.to(query.dtype)
@@ -171,8 +187,8 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, drop
     scores = (query * scale) @ key.transpose(-1, -2)
     scores = scores.float() if scores.dtype == torch.bfloat16 else scores
     shares = torch.softmax(scores if bias is None else scores + bias, dim=-1)
-    if dropout:
-        shares = MASKS.drop(shares, dropout)
+    if kept is not None:
+        shares = dropped(shares, kept)
     return shares.to(value.dtype) @ value
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -23,6 +23,17 @@ LEAST = 128  # tokens of a lane: with fewer, what every lane does once weighs mo
 Done = TypeVar("Done")
 
 
+class Long(Protocol):
+    """What has so many tokens."""
+
+    @property
+    def length(self) -> int:
+        """How many."""
+
+
+Work = TypeVar("Work", bound=Long)
+
+
 class Lanes:
     """As many threads as torch may use, for work that is cut by rows."""
 
@@ -31,10 +42,10 @@ class Lanes:
         self._pool = ThreadPoolExecutor(count, "lane") if count > 1 else None
         self.count = count
 
-    def deal(self, rows: Sequence[Row]) -> list[list[Row]]:
+    def deal(self, rows: Sequence[Work]) -> list[list[Work]]:
         """Rows for each lane, about the same number of tokens: the longest first, each to the lane with the fewest so far."""
         count = max(1, min(self.count, len(rows), sum(row.length for row in rows) // LEAST))
-        lanes: list[list[Row]] = [[] for _ in range(count)]
+        lanes: list[list[Work]] = [[] for _ in range(count)]
         tokens = [0] * count
         for row in sorted(rows, key=lambda row: -row.length):
             lane = tokens.index(min(tokens))

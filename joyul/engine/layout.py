@@ -7,7 +7,7 @@ computed (`engine.attention`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -57,20 +57,31 @@ def selected(source: Tensor, index: Tensor, size: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Rows `first` to `last` (exclusive) as a rectangle of `rows` x `length`; their tokens are `start` to `stop` of the line."""
+class Span:
+    """Rows `first` to `last` (exclusive) as a rectangle of `rows` x `length`."""
 
     first: int
     last: int
     length: int
-    start: int
-    stop: int
-    index: Tensor  # of each token: its slot in the rectangle
 
     @property
     def rows(self) -> int:
         """Rows of the rectangle, the few that fill it up included."""
         return -(-(self.last - self.first) // ROWS_STEP) * ROWS_STEP
+
+    def of(self, values: Tensor) -> Tensor:
+        """Its rows of what all rows have; those that fill it up have what the last one has."""
+        mine = values[self.first : self.last]
+        return torch.cat([mine, mine[-1:].expand(self.rows - len(mine), *mine.shape[1:])])
+
+
+@dataclass(frozen=True)
+class Block(Span):
+    """A rectangle whose tokens are `start` to `stop` of the line."""
+
+    start: int
+    stop: int
+    index: Tensor  # of each token: its slot in the rectangle
 
     def sources(self, heads: int, filler: int) -> Tensor:
         """Of each (row, head, place) of the rectangle: its place in a line of (tokens x heads); padding reads token `filler`."""
@@ -141,16 +152,25 @@ def _blocks(lengths: list[int], longest: int, index: Tensor, padded_right: bool)
     """Consecutive rows of similar length; all rows at full length where padding is not on the right."""
     if not padded_right:
         return [Block(0, len(lengths), longest, 0, int(index.numel()), index)]
-    blocks, first, start = [], 0, 0
+    blocks, start = [], 0
+    for span in spans(lengths, longest):
+        stop = start + sum(lengths[span.first : span.last])
+        slots = index[start:stop]
+        inside = (slots // longest - span.first) * span.length + slots % longest
+        blocks.append(Block(span.first, span.last, span.length, start, stop, inside))
+        start = stop
+    return blocks
+
+
+def spans(lengths: Sequence[int], longest: int) -> list[Span]:
+    """The rectangles of rows that are so long, padded on the right to the longest."""
+    found, first = [], 0
     for row in range(1, len(lengths) + 1):
         if row < len(lengths) and lengths[row] <= STRETCH * lengths[first] and lengths[first] <= STRETCH * lengths[row]:
             continue
-        stop, length = start + sum(lengths[first:row]), min(longest, -(-max(lengths[first:row]) // LENGTH_STEP) * LENGTH_STEP)
-        slots = index[start:stop]
-        inside = (slots // longest - first) * length + slots % longest
-        blocks.append(Block(first, row, length, start, stop, inside))
-        first, start = row, stop
-    return blocks
+        found.append(Span(first, row, min(longest, -(-max(lengths[first:row]) // LENGTH_STEP) * LENGTH_STEP)))
+        first = row
+    return found
 
 
 class _Current(threading.local):

@@ -6,12 +6,22 @@ The network in their place is P-tuning's (Liu et al., 2021), beside them that of
 
 from __future__ import annotations
 
+import threading
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 Through = Literal["none", "mlp", "residual"]
+
+
+class _Pass(threading.local):
+    """How many vectors each row of the pass that runs now has, shape (rows, 1), of each thread its own; None: all as many."""
+
+    counts: Tensor | None = None
+
+
+PASS = _Pass()
 
 
 class Inserted(nn.Module):
@@ -55,6 +65,12 @@ def own_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """Parameters by name without those that prompt stages inserted."""
     inside = {id(p) for module in model.modules() if isinstance(module, Inserted) for p in module.parameters()}
     return {name: parameter for name, parameter in model.named_parameters() if id(parameter) not in inside}
+
+
+def taken(count: int) -> Tensor | None:
+    """Which of `count` places in front hold a vector of their row, the last ones; shape (rows, count), None: all of them."""
+    counts = PASS.counts
+    return None if counts is None else torch.arange(count, device=counts.device) >= count - counts
 
 
 def scattered(states: Tensor, places: Tensor) -> Tensor:

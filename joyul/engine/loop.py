@@ -72,13 +72,13 @@ def train(
     course = course or Course(model, groups)
     move_only(model, groups)
     opened = [group.name for group in groups]
-    pace = _Pace(plan, len(rows), optimizer(groups, plan.learning_rate, plan.weight_decay), course.done)
+    pace = Pace(plan, len(rows), optimizer(groups, plan.learning_rate, plan.weight_decay), course.done)
     course.begin(pace.adam)
     ended = time.perf_counter()
     if course.pending is not None and evaluate is not None:
         yield replace(course.evaluated(evaluate), seconds=time.perf_counter() - ended)
         ended = time.perf_counter()
-    with _quick(model, form, rows, plan) as means:
+    with quick(model, form, rows, plan) as means:
         training_mode(model)
         schedule = arranged(rows, plan, course.done)
         while course.done < pace.total:
@@ -99,7 +99,7 @@ def train(
 
 
 @dataclass(frozen=True)
-class _Means:
+class Means:
     """How an update is computed: how its rows are cut, on which cores, with which copies of the weights."""
 
     pieces: Pieces
@@ -108,13 +108,13 @@ class _Means:
 
 
 @contextmanager
-def _quick(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> Iterator[_Means]:
+def quick(model: nn.Module, form: Form, rows: Sequence[Row], plan: Plan) -> Iterator[Means]:
     """While open, everything is in place that makes updates quick."""
     with (
         unpadded(model, form.collate(mixed(rows)).inputs) as lean, quick_dropout(model),
         low_linears(model, plan.precision) as copies, lanes(model, form, rows) as apart, _few_collections(),
     ):  # fmt: skip
-        yield _Means(Pieces(plan.micro_batch, padded=not lean), apart, copies)
+        yield Means(Pieces(plan.micro_batch, padded=not lean), apart, copies)
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _few_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _Pace:
+class Pace:
     """How far a training goes and how fast: what may change on the way."""
 
     def __init__(self, plan: Plan, rows: int, adam: torch.optim.AdamW, done: int) -> None:
@@ -160,18 +160,26 @@ def _open(model: nn.Module, groups: Sequence[ParameterGroup], before: list[str])
 
 
 def _update(
-    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, means: _Means,
-    pace: _Pace, done: int,
+    model: nn.Module, form: Form, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, means: Means,
+    pace: Pace, done: int,
 ) -> Step:  # fmt: skip
     """One update on `rows`, behind `done` others; its gradient norm is the length before clipping."""
     def begin(lane: int) -> None:
         reseed(dropout_seed(plan, done, lane), lane)
 
     loss = accumulate(model, form, rows, means.pieces, plan.precision, plan.label_smoothing, means.lanes, begin)
+    step = moved(loss, rows, groups, plan, pace, done)
+    means.copies.forget()
+    return step
+
+
+def moved(
+    loss: float, rows: Sequence[Row], groups: Sequence[ParameterGroup], plan: Plan, pace: Pace, done: int
+) -> Step:  # fmt: skip
+    """Move `groups` by the gradient that lies in them, of the mean loss over `rows`, behind `done` other updates."""
     norm = _clip([parameter for group in groups for parameter in group.parameters.values()], plan.clip, rows)
     rate = float(pace.rates.get_last_lr()[0]) / pace.adam.param_groups[0][FACTOR]
     pace.adam.step()
-    means.copies.forget()
     pace.rates.step()
     pace.adam.zero_grad(set_to_none=True)
     return Step(

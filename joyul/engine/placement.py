@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
 from joyul.bases.anatomy import architecture, inner
-from joyul.engine.learned import Inserted, Learned, scattered
+from joyul.engine.learned import PASS, Inserted, Learned, scattered, taken
 
 NAME = "learned_prompt"
 Texts = Callable[[Tensor], tuple[Cache, Tensor] | None]
@@ -92,7 +92,8 @@ class Placement(Inserted):
         if "position_ids" not in self._accepts:
             return {}
         counted = (mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
-        return {"position_ids": counted + self._first_position + self.before}
+        before = PASS.counts if self.before and PASS.counts is not None else self.before
+        return {"position_ids": counted + self._first_position + before}
 
     def _enter(self, entrance: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[()], dict[str, Any]]:
         given = {**_named(entrance, args), **kwargs}
@@ -175,7 +176,9 @@ class Placement(Inserted):
 
     def _widened(self, mask: Tensor) -> Tensor:
         """The mask of what the model reads: the prompt is real."""
-        return _placed(torch.cat([mask.new_ones(len(mask), self.count), mask], dim=1), self._order(mask)[0])
+        prompt, real = mask.new_ones(len(mask), self.count), taken(self.count)
+        prompt = prompt if real is None else prompt * real
+        return _placed(torch.cat([prompt, mask], dim=1), self._order(mask)[0])
 
     def _leave(self, entrance: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         if self._now.places is None:

@@ -18,19 +18,19 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from joyul.engine.learned import Learned
+from joyul.engine.learned import Learned, taken
 
 NAME, PART = "joyul_prefix", "learned_prefix"
 NO_ROOM = ("softcap", "s_aux")  # terms of attention that are not written out here
 
 
 def prefix(module: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """The learned keys and values of an attention module, each of shape (key heads, count, size); None where it has none."""
+    """The learned keys and values of an attention module, each of shape (rows or 1, key heads, count, size); None: none there."""
     learned = getattr(module, PART, None)
     if learned is None:
         return None
-    keys, values = learned().unflatten(1, (2, learned.heads, -1)).permute(1, 2, 0, 3)
-    return keys, values
+    keys, values = learned().unflatten(-1, (2, learned.heads, -1)).movedim(-3, 0).transpose(-3, -2)
+    return (keys, values) if keys.ndim == 4 else (keys[None], values[None])
 
 
 class Prefix(Learned):
@@ -61,13 +61,22 @@ def prefix_attention(
 
 
 def widened(mask: Tensor | None, count: int, causal: bool, queries: int, key: Tensor) -> Tensor | None:
-    """A mask over the keys, with `count` columns more in front that all may read."""
-    if mask is None and not causal:
+    """A mask over the keys, with `count` columns more in front that all may read, as far as they hold something."""
+    real = taken(count)
+    if mask is None and not causal and real is None:
         return None
     if mask is None:
         length = key.shape[2]
-        mask = torch.ones(queries, length, dtype=torch.bool, device=key.device).tril(length - queries)[None, None]
-    return functional.pad(mask, (count, 0), value=True if mask.dtype == torch.bool else 0.0)
+        mask = torch.ones(queries, length, dtype=torch.bool, device=key.device)[None, None]
+        mask = mask.tril(length - queries) if causal else mask
+    wide = functional.pad(mask, (count, 0), value=True if mask.dtype == torch.bool else 0.0)
+    return wide if real is None else hidden(wide, real)
+
+
+def hidden(mask: Tensor, real: Tensor) -> Tensor:
+    """A mask, or what is added to scores, with the first columns out of sight where `real`, shape (rows, count), says so."""
+    out = functional.pad(~real[:, None, None, :], (0, mask.shape[-1] - real.shape[1]), value=False)
+    return mask.masked_fill(out, False if mask.dtype == torch.bool else torch.finfo(mask.dtype).min)
 
 
 @dataclass

@@ -47,7 +47,7 @@ def accumulate_together(
     reseed()
     if len(pieces) == 1:
         loss = mean(torch.cat([states(piece) for piece in passes]), rows)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
     with torch.no_grad():
         kept = torch.cat([states(piece) for piece in passes])
@@ -55,5 +55,5 @@ def accumulate_together(
     (gradient,) = torch.autograd.grad(loss, kept)
     reseed()
     for piece, part in zip(passes, torch.split(gradient, [len(piece) for piece in passes]), strict=True):
-        states(piece).backward(part)
+        states(piece).backward(part)  # type: ignore[no-untyped-call]
     return loss.item()

@@ -427,6 +427,7 @@ ENGLISH = {
     "checkpoint_incomplete": "not complete: {reason}.",
     "checkpoint_passed_over": "{folder} is passed over: {reason}",
     "begins_again": "{folder} did not end and left no complete checkpoint: it begins again.",
+    "stages_swept": "{methods} has been trained at once with other learning rates and seeds: taken from there.",
     "stages_taken": "{methods} has been trained to the same bits before: taken from there, its time counted.",
     "goes_on": "{folder} did not end: it goes on in stage {stage} behind update {update}.",
     "steps_missing": "{found} lines, but {need} updates were done. Without them the run cannot be continued: put the file back, or start anew with another out=.",

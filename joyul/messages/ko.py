@@ -364,6 +364,7 @@ KOREAN = {
     "checkpoint_incomplete": "온전하지 않습니다: {reason}.",
     "checkpoint_passed_over": "{folder}은(는) 건너뜁니다: {reason}",
     "begins_again": "{folder}은(는) 끝나지 않았고 온전한 체크포인트가 없어, 처음부터 다시 합니다.",
+    "stages_swept": "{methods} 단계는 다른 학습률·시드와 한꺼번에 학습했으므로 거기서 가져옵니다.",
     "stages_taken": "{methods} 단계는 이미 비트까지 똑같이 학습되어 있어 거기서 가져오고, 걸린 시간은 그대로 셉니다.",
     "goes_on": "{folder}은(는) 끝나지 않았습니다. {stage} 단계의 갱신 {update} 다음부터 이어서 합니다.",
     "steps_missing": "{found}줄뿐인데 갱신은 {need}번 있었습니다. 이 파일 없이는 이어서 할 수 없습니다. 되돌려 놓거나, 다른 out=으로 새로 시작하세요.",

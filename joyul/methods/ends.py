@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import torch
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from joyul.contracts import Row, Step
 from joyul.engine import device
@@ -25,7 +25,10 @@ from joyul.engine import device
 
 @dataclass(frozen=True)
 class End:
-    """Where a stage ended: the Steps so far, the Forms chosen, the most memory taken, the weights (in an unnamed file)."""
+    """Where a stage ended: the Steps so far, the Forms chosen, the most memory taken, the weights (in an unnamed file).
+
+    Weights that are not there stand in the model as they are.
+    """
 
     steps: Sequence[Step]
     chosen: Sequence[dict[str, Any] | None]
@@ -36,7 +39,8 @@ class End:
     def fill(self, model: nn.Module) -> None:
         """Put the weights into a model that has all that the stages inserted."""
         self.weights.seek(0)
-        model.load_state_dict(load(self.weights.read()))
+        unknown = model.load_state_dict(load(self.weights.read()), strict=False).unexpected_keys
+        assert not unknown, unknown
 
 
 @dataclass
@@ -70,10 +74,20 @@ class Trail:
         done = len(chosen)
         if tuple(self.methods[:done]) not in self.ends.wanted or self.digests[done - 1] in self.ends.kept:
             return
-        with suppress(OSError):
-            file = tempfile.TemporaryFile(dir=self.ends.folder)  # noqa: SIM115 - closed with the End
-            file.write(save({name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}))
-            self.ends.kept[self.digests[done - 1]] = End(list(steps), list(chosen), device.peak(), file)
+        end = ended(steps, chosen, model.state_dict(), self.ends.folder)
+        if end is not None:
+            self.ends.kept[self.digests[done - 1]] = end
+
+
+def ended(
+    steps: Sequence[Step], chosen: Sequence[dict[str, Any] | None], weights: Mapping[str, Tensor], folder: Path | None
+) -> End | None:
+    """An End whose file lies in `folder`; None without room on the disk."""
+    with suppress(OSError):
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the End
+        file.write(save({name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}))
+        return End(list(steps), list(chosen), device.peak(), file)
+    return None
 
 
 def digests(settings: Sequence[Mapping[str, Any]], grounds: Mapping[str, Any], rows: Sequence[Row]) -> Iterator[str]:

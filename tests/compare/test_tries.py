@@ -122,3 +122,27 @@ def test_a_time_that_is_none(base: str, reviews: str) -> None:
         joyul.compare(data=reviews, base=base, method_budget="soon")
     with pytest.raises(UsageError, match="tries"):
         joyul.compare(data=reviews, base=base, tries=9)
+
+
+def test_prompts_are_tried_at_once(base: str, rows: list[tuple[str, str]], tmp_path: Path) -> None:
+    """One run a seed is left, which begins where its training at once ended: as its recipe trains it alone."""
+    parts = {"data": rows[:24], "valid": rows[24:32], "test": rows[32:40]}
+    files = {
+        name: write_csv(tmp_path / f"{name}.csv", [("text", "label"), *((text, f"{len(text) / 7:.2f}") for text, _ in part)])
+        for name, part in parts.items()
+    }  # fmt: skip
+    given = {"base": base, "task": "regress", "epochs": 2, "batch_size": 2, "precision": "fp32", "seed": 3}
+    found = joyul.compare(out=str(tmp_path / "c"), methods=["soft_prompt"], tries=2, seeds=2, **files, **given)
+    row = next(one for one in found.record["methods"] if one["method"] == "soft_prompt")
+    folders = [path.parent for path in found.folder.glob("methods/soft_prompt*/*/metrics.json")]
+    assert len(folders) == 2 and len(row["tries"]) == 2 and len({one["valid_score"] for one in row["tries"]}) == 2
+    for folder in folders:
+        alone = joyul.train(str(folder), out=str(tmp_path / folder.name)).folder
+        steps = list(zip(forks.steps(folder), forks.steps(alone), strict=True))
+        assert len(steps) > 20
+        for mine, theirs in steps:
+            assert mine.pop("valid", {}) == pytest.approx(theirs.pop("valid", {}), rel=1e-4)
+            assert [mine.pop(key) for key in ("kind", "method")] == [theirs.pop(key) for key in ("kind", "method")]
+            assert mine == pytest.approx(theirs, rel=1e-4), "but for the last digits"
+        scores = [json.loads((one / "metrics.json").read_text())["scores"]["valid"]["rmse"]["value"] for one in (folder, alone)]
+        assert scores[0] == pytest.approx(scores[1], rel=1e-4)
