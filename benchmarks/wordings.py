@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,19 +116,6 @@ def searched(bench: Bench, model: nn.Module, seed: int, others: bool) -> dict[st
     return {"chosen": verdict["score"], "optimism": verdict["optimism"], "replaced": race.winner() is not race.trials[0], **found}
 
 
-def many_prompts(bench: Bench, count: int = 2000, rows: int = 1000) -> float:
-    """Label prompts a minute against the cached features of `rows` rows."""
-    words = [word for row in bench.train.examples[:4000] for word in row.inputs["text"].split()]
-    labels = bench.form.setting.task.labels
-    bench.train.of(bench.form, range(rows))
-    started = time.perf_counter()
-    for number in range(count // len(labels)):
-        pairs = [f"{words[number * 7 + place]} {words[number * 11 + place + 5]} {place}" for place in range(len(labels))]
-        said = {label: (pair,) for label, pair in zip(labels, pairs, strict=True)}
-        bench.train.of(Similarity(bench.form.setting, ("It is {label}.",), said), range(rows))
-    return 60 * (count // len(labels)) * len(labels) / (time.perf_counter() - started)
-
-
 def search_cell(bench: Bench, model: nn.Module, draws: int, others: bool) -> dict[str, Any]:
     """Means over draws, the deviation of the gain, and how often the default was replaced."""
     found = [searched(bench, model, seed, others) for seed in range(draws)]
@@ -140,7 +126,7 @@ def search_cell(bench: Bench, model: nn.Module, draws: int, others: bool) -> dic
 
 
 def section(found: dict[str, Any]) -> list[str]:
-    """The lines of benchmarks/README.md. What an older measurement did not write down is left open."""
+    """The lines of benchmarks/README.md."""
     lines = [
         "## Prompts", "",
         "`python benchmarks/wordings.py`: `starter`, zero-shot, against twenty templates of varied wording that were written",
@@ -153,9 +139,7 @@ def section(found: dict[str, Any]) -> list[str]:
     heads = ("rows", "default", "searched", "gain, its deviation", "replaced", "best of all", "optimism reported", "true")
     lines += ["", f"A search with {SHOTS} labels a class, means over draws:", ""]
     lines += [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    lines += [searched_line(name, cell["search"]) for name, cell in found.items() if cell.get("search")]
-    speeds = [cell["prompts"] for cell in found.values() if cell.get("prompts")]
-    return [*lines, *(f"\n{speed:,.0f} label prompts a minute against 1,000 rows whose features are kept." for speed in speeds)]
+    return lines + [searched_line(name, cell["search"]) for name, cell in found.items() if cell.get("search")]
 
 
 def searched_line(name: str, cell: Mapping[str, Any]) -> str:
@@ -165,8 +149,8 @@ def searched_line(name: str, cell: Mapping[str, Any]) -> str:
     return f"| {name} | {cell['default']:.4f} | {cell['held']:.4f} | {gain} | {chosen} |"
 
 
-def _four(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+def _four(value: float) -> str:
+    return f"{value:.4f}"
 
 
 def main() -> None:
@@ -189,8 +173,6 @@ def main() -> None:
         cell |= {"ends": [min(scores), max(scores)], **stamp()}
         if name in SEARCHED:
             cell["search"] = search_cell(bench, model, options.draws, others=False)
-        if name == SEARCHED[0]:
-            cell["prompts"] = many_prompts(bench)
         keep(NAME, name, cell)
         print("\n".join(section({name: cell})), flush=True)
 

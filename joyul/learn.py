@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from joyul.contracts import Example, Form, Row, Task
 from joyul.errors import DataError, UsageError, listing
 from joyul.forms.align import Tagged
+from joyul.forms.label_words import plain
 from joyul.forms.similarity import Similarity
 from joyul.messages import words
 from joyul.notes import Notes
@@ -25,6 +26,7 @@ TARGETS = {
     "text": "targets_text",
 }  # fmt: skip
 MEANINGLESS = {"label_smoothing": ("number",), "class_weights": ("number", "tags")}  # settings of a stage, by type of target
+SPELLED = 2  # tokens a letter or more: it is read by parts of letters, or by bytes
 FROM_LABELS = ("search", "candidates", "demonstrations", "proposals")  # settings of what labelled rows choose or offer
 TASK_SETTINGS = ("positive", "operating_point", "abstain", "bounds", "separator")  # those that only some tasks know
 
@@ -94,15 +96,23 @@ def report_targets(task: Task, examples: Sequence[Example], notes: Notes) -> Non
 
 
 def report_words(form: Form, doable: bool, notes: Notes) -> None:
-    """Refuse a label of whose words a sentence encoder knows none, where they alone say what it means; else say which."""
-    if not isinstance(form, Similarity) or not (unread := form.unread()):
-        return
-    strange, tokenizer = {word for _, word in unread}, form.setting.tokenizer.name_or_path
+    """Refuse a label of whose words a sentence encoder knows none, where they alone say what it means; else say which.
+
+    Where most words are spelled by their parts the base was not trained in their language: that is said of any base.
+    """
+    words_of, tokenizer = form.spec().get("words") or {}, form.setting.tokenizer
+    unread = form.unread() if isinstance(form, Similarity) else []
+    strange = {word for _, word in unread}
     for label, word in unread:
-        if not doable and not set(form.words_of.get(label, ())) - strange:
-            raise UsageError("label_word_unknown", label=label, word=word, tokenizer=tokenizer)
-    if doable:
-        notes.warn("label_words_unread", words=listing(dict.fromkeys(word for _, word in unread)), tokenizer=tokenizer)
+        if not doable and not set(words_of[label]) - strange:
+            raise UsageError("label_word_unknown", label=label, word=word, tokenizer=tokenizer.name_or_path)
+    said = [word for found in words_of.values() for word in found]
+    parts = [word for word in said if len(word) > 1 and len(plain(tokenizer, word)) >= SPELLED * len(word)]
+    if parts and 2 * len({*parts, *strange}) > len(set(said)):
+        notes.warn("label_words_spelled", words=listing(dict.fromkeys(parts), limit=3), tokenizer=tokenizer.name_or_path)
+    elif unread:
+        missing = listing(dict.fromkeys(word for _, word in unread))
+        notes.warn("label_words_unread", words=missing, tokenizer=tokenizer.name_or_path)
 
 
 def report_borders(task: Task, rows: Sequence[Row], notes: Notes) -> None:

@@ -101,6 +101,8 @@ def open_base(base: str) -> BaseFiles:
     if tokenizer.pad_token is None:  # GPT-2 and its kin have none; attention masks make the choice harmless
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
     tokenizer.padding_side = "right"
+    if source.kind == "starter":
+        tokenizer.name_or_path = source.kind  # not where it was installed
     config.pad_token_id = tokenizer.pad_token_id
     return BaseFiles(source, config, tokenizer, architecture(config))
 

@@ -319,8 +319,8 @@ ENGLISH = {
     "form_no_encoder_decoder": (
         "the form {form} puts a head on an encoder or a decoder; an encoder-decoder answers in text"
     ),
-    "form_needs_encoder": "the form {form} compares mean states, which say little in a {architecture}",
-    "form_needs_masks": "the form {form} fills gaps, which only masked language models do; this is a {architecture}. form=continuation fits",
+    "form_needs_encoder": "the form {form} compares mean states, which say little in a model that is no encoder ({architecture})",
+    "form_needs_masks": "the form {form} fills gaps, which only masked language models do, and this is none ({architecture}). form=continuation fits",
     "form_needs_writer": "the form {form} writes on, which an encoder does not. form=cloze fits masked language models, form=similarity sentence encoders",
     "form_without_words": "the form {form} reads words off the base's own output layer, and it was saved without one. form=similarity or form=default fit",
     "form_without_mask": "form={form} needs a mask token, and the tokenizer {tokenizer} has none. Use form=similarity or form=default.",
@@ -370,6 +370,7 @@ ENGLISH = {
     ),
     "label_words_empty": "the label {label!r} has no word, or an empty one. Give it one that the base knows, as in label_words=\"0=bad|awful,1=good\", or leave it out: then it stands for itself.",
     "label_words_unread": "{tokenizer} knows nothing of these label words: {words}. What the labels mean can only be learned from the rows shown; better are words that the base knows (label_words=).",
+    "label_words_spelled": "{tokenizer} reads the label words by parts of letters, if at all ({words}): it hardly knows their language, and what it answers without training is near chance. Take a base that was trained in it.",
     "label_words_equal": "the labels {first!r} and {second!r} have the same word, or words that become the same tokens: give them different ones (label_words=).",
     "prompt_too_long": "the prompt alone takes {found} tokens, and {limit} can be read: no room is left for the text. Shorten it, take fewer demonstrations, or raise max_length.",
     "demonstrations_need_words": "the form {form} shows no examples before a row. form=cloze, continuation or similarity do",
@@ -379,6 +380,7 @@ ENGLISH = {
     "templates_need_labels": "{count} templates were given, but no labelled rows to choose by. Give one, or data= with a target column; to ask all of them, list them under ensemble: in a prompt.yaml (prompt=FILE).",
     "prompt_unknown_label": "the prompt speaks of a label {found!r}; the labels are: {allowed}.",
     "search_found": "{tried} wordings tried; the one taken scores {score} on the {rows} rows it was chosen on",
+    "search_unasked": "{count} [wording|wordings] [was|were] left out: the base does not know its words, or it leaves no room for the text",
     "search_optimism": "of that, about {optimism} is there because it was chosen by it: expect {expected} on new rows",
     "search_tied": "{tied} [other|others] cannot be told from it on {rows} [row|rows]",
     # engine

@@ -314,6 +314,7 @@ KOREAN = {
     "label_word_unknown": "라벨 {label!r}의 단어 {word!r}이(가) {tokenizer}의 어휘에 없습니다. 모델이 아는 단어를 주세요: label_words=\"{label}=단어\".",
     "label_words_empty": "라벨 {label!r}에 단어가 없거나 빈 단어가 있습니다. label_words=\"0=나쁜|별로,1=좋은\"처럼 모델이 아는 단어를 주거나 빼세요. 빼면 라벨 자신이 단어가 됩니다.",
     "label_words_unread": "{tokenizer}은(는) 다음 라벨 단어를 전혀 모릅니다: {words}. 라벨의 뜻은 보여 준 행에서만 배울 수 있습니다. 모델이 아는 단어가 낫습니다 (label_words=).",
+    "label_words_spelled": "{tokenizer}은(는) 라벨 단어를 글자 조각으로만 읽거나 아예 모릅니다 ({words}). 이 언어를 거의 모르는 모델이라 학습 없이 낸 답은 찍는 것과 비슷합니다. 한국어를 배운 모델을 base=에 주세요.",
     "label_words_equal": "라벨 {first!r}과(와) {second!r}의 단어가 같거나 같은 토큰이 됩니다. 서로 다른 단어를 주세요 (label_words=).",
     "prompt_too_long": "틀만으로 {found}토큰인데 {limit}토큰까지 읽을 수 있어 글이 들어갈 자리가 없습니다. 틀을 줄이거나 예시를 줄이거나 max_length를 늘리세요.",
     "demonstrations_need_words": "{form} 형식은 행 앞에 예시를 보여 주지 않습니다. form=cloze, continuation, similarity는 보여 줍니다",
@@ -323,6 +324,7 @@ KOREAN = {
     "templates_need_labels": "틀을 {count}개 주었지만 고를 근거가 될 라벨 행이 없습니다. 하나만 주거나 정답 열이 있는 data=를 주세요. 모두 함께 물으려면 prompt.yaml의 ensemble:에 적으세요 (prompt=파일).",
     "prompt_unknown_label": "프롬프트에 {found!r}라는 라벨이 있지만 라벨은: {allowed}.",
     "search_found": "문구 {tried}개를 시도했고 고른 것은 고를 때 쓴 {rows}행에서 {score}입니다",
+    "search_unasked": "문구 {count}개는 뺐습니다. 모델이 모르는 단어가 있거나 글이 들어갈 자리가 없습니다",
     "search_optimism": "그 점수로 골랐기 때문에 생긴 몫이 약 {optimism}이므로 새 행에서는 {expected}쯤입니다",
     "search_tied": "{rows}행으로는 다른 {tied}개와 구별되지 않습니다",
     # engine

@@ -37,6 +37,8 @@ def choose(race: Race, model: nn.Module, method: Method, forms: Sequence[Form], 
 def say_found(found: Mapping[str, Any], notes: Notes) -> None:
     """What a race's verdict comes to, in words."""
     tried, optimism = len(found["tried"]), found["optimism"]
+    if found["unasked"]:
+        notes.warn("search_unasked", count=found["unasked"])
     if tried < 2:
         return
     notes.say("search_found", tried=tried, score=f"{found['score']:.3f}", rows=found["rows"])
@@ -48,12 +50,16 @@ def say_found(found: Mapping[str, Any], notes: Notes) -> None:
 
 def _new(race: Race, offered: Sequence[Form | Maker]) -> list[Trial]:
     """Trials of what has not been tried and can be asked."""
-    tried = {repr(trial.form.spec()) for trial in race.trials}
+    tried = {repr(trial.form.spec()) for trial in race.trials} | race.unasked
     found = []
     for item in offered:
         trial = race.made(item, race.leader()) if callable(item) else Trial(item)
         spec = repr(trial.form.spec())
-        if spec not in tried and all(map(askable, (trial.form, *trial.folds))):
-            tried.add(spec)
+        if spec in tried:
+            continue
+        tried.add(spec)
+        if all(map(askable, (trial.form, *trial.folds))):
             found.append(trial)
+        else:
+            race.unasked.add(spec)
     return found

@@ -56,6 +56,7 @@ class Race:
     answers: Answers
     seed: int
     trials: list[Trial] = field(default_factory=list)
+    unasked: set[str] = field(default_factory=set)  # offered, but with words that the base does not know, or no room for the text
 
     def __post_init__(self) -> None:
         drawn = np.random.default_rng([self.seed, 0]).permutation(len(self.answers.examples))
@@ -183,7 +184,7 @@ class Race:
         optimism = self.optimism() if self.decides else None
         tied = sum(line["tied"] for line in listed if line["tied"] is not None)
         found = {"rows": best.rows, "score": score, "optimism": optimism, "candidate": described(best.form)}
-        return {**found, "tied": tied, "tried": listed, "differ": self._differ(best)}
+        return {**found, "unasked": len(self.unasked), "tied": tied, "tried": listed, "differ": self._differ(best)}
 
     def _line(self, trial: Trial, best: Trial) -> dict[str, Any]:
         line: dict[str, Any] = {"candidate": described(trial.form), "score": self.score(trial), "rows": trial.rows}

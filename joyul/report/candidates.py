@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from joyul.messages import words
+from joyul.report.units import cut
 
 Candidate = Mapping[str, Any]  # the spec of a Form, its demonstrations counted
 MOST = 3  # templates that one line has room for
+ROOM = 60  # characters that it has for an instruction, or for the words of labels
 BETWEEN = " · "
 
 
 def line(candidate: Candidate) -> str:
-    """In one line: the templates, the middle ones of many left out, and what is beside them."""
+    """In one line, cut where it grows long: templates, the words of labels, the instruction, demonstrations, calibration."""
     asked = [_flat(template) for template in _templates(candidate)]
     if len(asked) > MOST:
         asked = [asked[0], words("candidate_more", count=len(asked) - 2), asked[-1]]
-    return BETWEEN.join([" | ".join(asked), *_beside(candidate)])
+    told = [part for part in (_answers(candidate.get("words") or {}), candidate.get("instruction")) if part]
+    return BETWEEN.join([" | ".join(asked), *(cut(_flat(part), ROOM) for part in told), *_beside(candidate)])
 
 
 def lines(candidate: Candidate) -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch.nn import functional
-from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
 from joyul.bases.load import load_model, open_base
 from joyul.contracts import Example, Setting
@@ -17,6 +18,8 @@ from joyul.errors import UsageError
 from joyul.forms.default import Default
 from joyul.forms.similarity import Similarity
 from joyul.forms.template import check, fill, slots
+from joyul.learn import report_words
+from joyul.notes import Notes
 from joyul.tasks.classify import Classify
 from tests import tiny
 
@@ -146,3 +149,19 @@ def test_templates() -> None:
 def test_equal_label_prompts_are_refused(base: str) -> None:
     with pytest.raises(UsageError, match="same word"):
         Similarity(setting(base), words_of={"bad": ("good",)}).prompts()
+
+
+def test_label_words_that_are_read_by_parts_are_told() -> None:
+    """A tokenizer of bytes that was trained on English: three tokens a syllable of Hangul."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    core.train_from_iterator([*tiny.TEXTS] * 9, trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False))
+    said = {}
+    for labels in (("긍정", "부정"), ("bad", "good")):
+        words = PreTrainedTokenizerFast(tokenizer_object=core, name_or_path="english")
+        notes = Notes()
+        report_words(Similarity(Setting(Classify(labels), words, "encoder", 32)), True, notes)
+        said[labels] = [text for level, text in notes.kept if level == "warn"]
+    assert said["bad", "good"] == []
+    assert said["긍정", "부정"][0].startswith("english reads the label words by parts of letters, if at all (긍정, 부정)")

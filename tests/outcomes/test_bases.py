@@ -157,7 +157,7 @@ OUTCOMES = [
         "form that does not fit the base",
         "refused",
         f"{TRAIN} base=gpt2 form=similarity",
-        ("form=similarity does not fit gpt2: the form similarity compares mean states, which say little in a decoder.",),
+        ("form=similarity does not fit gpt2: the form similarity compares mean states, which say little in a model that is no encoder (decoder).",),
         status=1,
         given=gpt2,
     ),

@@ -66,6 +66,16 @@ def test_a_search_says_what_it_tried_and_what_it_took(base: str, reviews: str, t
     assert opened.predict(["the good film"])[0].value in ("no", "yes")
 
 
+def test_wordings_that_leave_no_room_are_counted(reviews: str, tmp_path: Path) -> None:
+    """Of a base that reads 64 tokens: as many demonstrations as are asked for do not fit."""
+    base = tiny.save(tmp_path / "base", "gpt2", "AutoModelForCausalLM")
+    given = {"label_words": WORDS, "template": "{text} the film is {label}", "demonstrations": 30}
+    made = joyul.train(data=reviews, base=base, method="prompt", out=str(tmp_path / "run"), **given)
+    (search,) = made.metrics["search"]
+    assert search["unasked"] >= 1
+    assert f"{search['unasked']} wording" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_prompt_is_used_again(base: str, reviews: str, tmp_path: Path) -> None:
     first = joyul.train(data=reviews, base=base, method="prompt", template="the film is {label}", out=str(tmp_path / "first"))
     file = tmp_path / "mine.yaml"

@@ -20,8 +20,9 @@ def test_a_candidate_is_told_in_full() -> None:
     others = {**TOGETHER, "ensemble": [{"template": "{text} {label}", "words": {"no": ["no"], "yes": ["yes"]}}], "instruction": "", "demonstrations": 0, "nearest": 0}
     assert lines(others) == ["{text} ⏎ Opinion: {label}", "no: bad, poor · yes: good", "{text} {label}"], "each with its own words"
     assert lines({"template": "{text}"}) == ["{text}"]
+    assert line({"template": "{text}", "instruction": "word " * 20}) == "{text} · " + "word " * 11 + "word…"
 
 
 def test_in_one_line_what_differs_is_left() -> None:
-    assert line(SIMILAR) == "It was {label}. | {label} · 32 demonstrations · 50% of each label from its texts · calibrated: no +0.10, yes -1.00"
-    assert line(TOGETHER) == "{text} ⏎ Opinion: {label} | … 2 more … | {text} 2 {label} · the 4 most like each row, of 64 demonstrations"
+    assert line(SIMILAR) == "It was {label}. | {label} · yes: good · 32 demonstrations · 50% of each label from its texts · calibrated: no +0.10, yes -1.00"
+    assert line(TOGETHER) == "{text} ⏎ Opinion: {label} | … 2 more … | {text} 2 {label} · no: bad, poor · yes: good · Read this. · the 4 most like each row, of 64 demonstrations"
