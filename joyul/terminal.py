@@ -64,7 +64,7 @@ def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
         console=messages, transient=True, disable=not messages.is_terminal,
     )  # fmt: skip
     with bar, closing(running):
-        task, totals = bar.add_task("", total=None, state=""), dict[int, Any]()
+        task, totals, first = bar.add_task("", total=None, state=""), dict[int, Any](), dict[int, Mapping[str, Any]]()
         while True:
             try:
                 step = next(running)
@@ -79,16 +79,18 @@ def follow(running: Generator[Step, None, Ended], recipe: Recipe) -> Ended:
                 messages.print(f"  {words('line_adjusted', said=said, step=step.step)}", soft_wrap=True, markup=False)
             bar.update(task, description=step.method, total=totals[step.stage], completed=step.epoch or 0, state=_state(step))
             if step.valid is not None or step.kind in ("search", "probe"):
-                messages.print(f"  {_line(step)}", soft_wrap=True)
+                messages.print(f"  {_line(step, first.get(step.stage))}", soft_wrap=True)
+                first.setdefault(step.stage, step.candidate or {})
 
 
 def _state(step: Step) -> str:
     return f"{step.loss:.3f}" if step.loss is not None else ""
 
 
-def _line(step: Step) -> str:
+def _line(step: Step, first: Mapping[str, Any] | None) -> str:
+    """`first`: the candidate that its stage tried first."""
     if step.kind == "search":
-        return words("line_search", score=f"{step.score:.3f}", candidate=escape(candidates.line(step.candidate or {})))
+        return words("line_search", score=f"{step.score:.3f}", candidate=escape(candidates.line(step.candidate or {}, first)))
     if step.kind == "probe":
         return probe_line(step)
     valid = dict(step.valid or {})

@@ -65,6 +65,7 @@ class Asker:
         self.address, self.terms, self.notes, self.spent = address, terms, notes, Spent()
         self._answers = Answers(address)
         self._reached = self._announced = self._withheld = False
+        self._unanswered: dict[str, dict[str, None]] = {}  # by the reason, the rows that stay without an answer
 
     def reach(self) -> None:
         """Make sure that something answers there. Raises BaseModelError, UsageError."""
@@ -182,8 +183,20 @@ class Asker:
             yield
         finally:
             self._withheld = False
+            self._tell()
             if (self.spent.requests, self.spent.failed) != (before.requests, before.failed):
                 self._report(before)
+
+    def unanswered(self, reason: str, rows: Sequence[str]) -> None:
+        """Tell which rows stay without an answer, and why."""
+        self._unanswered.setdefault(reason, {}).update(dict.fromkeys(rows))
+        if not self._withheld:
+            self._tell()
+
+    def _tell(self) -> None:
+        found, self._unanswered = self._unanswered, {}
+        for reason, rows in found.items():
+            self.notes.rows("rows_unanswered", rows, reason=reason)
 
     def _report(self, before: Spent) -> None:
         spent = {name: value - getattr(before, name) for name, value in vars(self.spent).items()}

@@ -250,4 +250,4 @@ def _tell(model: Hosted, rows: Sequence[Row], found: Sequence[Prediction]) -> No
     reasons = dict.fromkeys(one.reason for one in found if one.reason is not None)
     for reason in reasons:
         mine = [row.id for row, one in zip(rows, found, strict=True) if one.reason == reason]
-        model.notes.rows("rows_unanswered", mine, reason=reason)
+        model.asker.unanswered(reason, mine)

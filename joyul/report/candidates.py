@@ -14,12 +14,16 @@ ROOM = 60  # characters that it has for an instruction, or for the words of labe
 BETWEEN = " · "
 
 
-def line(candidate: Candidate) -> str:
-    """In one line, cut where it grows long: templates, the words of labels, the instruction, demonstrations, calibration."""
+def line(candidate: Candidate, first: Candidate | None = None) -> str:
+    """In one line, cut where it grows long: templates, the words of labels, the instruction, demonstrations, calibration.
+
+    Words and instruction are left out where they are those of the `first` that was tried.
+    """
     asked = [_flat(template) for template in _templates(candidate)]
     if len(asked) > MOST:
         asked = [asked[0], words("candidate_more", count=len(asked) - 2), asked[-1]]
-    told = [part for part in (_answers(candidate.get("words") or {}), candidate.get("instruction")) if part]
+    new = {key: candidate.get(key) for key in ("words", "instruction") if first is None or candidate.get(key) != first.get(key)}
+    told = [part for part in (_answers(new.get("words") or {}), new.get("instruction")) if part]
     return BETWEEN.join([" | ".join(asked), *(cut(_flat(part), ROOM) for part in told), *_beside(candidate)])
 
 

@@ -192,6 +192,16 @@ def test_a_wide_search_shows_rows_where_it_is_asked_for(told: Served, few: str, 
     assert [(one.get("demonstrations"), one.get("nearest")) for one in tried] == [(None, None), (2, None), (4, None), (24, 4)]
 
 
+def test_a_search_says_once_what_came_of_it(told: Served, few: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three wordings, one of them made anew for each fold: one line of answers, one of rows without any."""
+    told.say = lambda text, label: None if "a dull" in text else label
+    given = [f"{key}={value}" for key, value in settings(told, tmp_path, demonstrations=1, valid="0.25", test="none").items()]
+    assert main(["train", few, *given]) == 0
+    said = capsys.readouterr().err
+    search = said[: said.index("wordings tried")]
+    assert search.count("answered:") == search.count("have no answer (refused") == 1
+
+
 def test_what_chooses_nothing_is_not_asked(told: Served, few: str, tmp_path: Path) -> None:
     run = joyul.train(few, **settings(told, tmp_path, valid="0.25", test="0.25"))
     assert run.metrics["endpoint"]["requests"] - 1 == run.metrics["rows"]["valid"] + run.metrics["rows"]["test"]

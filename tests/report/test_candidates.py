@@ -20,6 +20,7 @@ def test_a_candidate_is_told_in_full() -> None:
     others = {**TOGETHER, "ensemble": [{"template": "{text} {label}", "words": {"no": ["no"], "yes": ["yes"]}}], "instruction": "", "demonstrations": 0, "nearest": 0}
     assert lines(others) == ["{text} ⏎ Opinion: {label}", "no: bad, poor · yes: good", "{text} {label}"], "each with its own words"
     assert lines({"template": "{text}"}) == ["{text}"]
+    assert line(TOGETHER, {"words": WORDS, "instruction": "Read."}) == line({**TOGETHER, "words": {}})
     assert line({"template": "{text}", "instruction": "word " * 20}) == "{text} · " + "word " * 11 + "word…"
 
 
