@@ -26,6 +26,9 @@ def show_comparison(comparison: Comparison) -> None:
     headers += [words(f"col_{name}") for name in ("seconds", "memory", "size", "trained", "row")]
     ranked = sorted(record["methods"], key=lambda row: -(row["score"] if row["score"] is not None else -1.0))
     show_table(headers, [_cells(row, record["verdict"]) for row in ranked])
+    for row in ranked:
+        if row["error"] is not None:
+            results.print(words("method_failed", method=row["name"], reason=row["error"]), soft_wrap=True, markup=False)
     results.print(f"\n{record['verdict']['text']}", soft_wrap=True, markup=False)
     messages.print(words("comparison_saved", folder=comparison.folder, best=comparison.best), soft_wrap=True)
 

@@ -26,6 +26,7 @@ from joyul.compare.plan import estimate
 from joyul.compare.protocol import ALL
 from joyul.compare.recommend import ORDER
 from joyul.compare.verdict import Candidate, decide
+from joyul.compare.view import show_comparison
 from joyul.engine import loop
 from joyul.errors import DataError, UsageError
 from joyul.methods.fitted import fit
@@ -243,12 +244,16 @@ def test_finished_runs_are_compared_on_the_same_test_rows_or_refused(base: str, 
         joyul.compare(tmp_path / "a", tmp_path / "c", out=str(tmp_path / "e"))
 
 
-def test_a_method_that_fails_stands_in_the_table_with_its_reason(base: str, reviews: str, tmp_path: Path) -> None:
+def test_a_method_that_fails_stands_in_the_table_with_its_reason(
+    base: str, reviews: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = joyul.compare(data=reviews, base=base, form="similarity", methods=["prompt", "head"], out=str(tmp_path / "c"))
     head = found.record["methods"][-1]
     assert head["score"] is None
     assert "similarity has none" in head["error"]
     assert found.record["verdict"]["method"] in ("prompt", "tfidf")
+    show_comparison(found)
+    assert f"head failed: {head['error']}" in capsys.readouterr().out
 
 
 def test_a_setting_that_no_method_takes_is_refused_before_any_work(base: str, reviews: str, tmp_path: Path) -> None:
