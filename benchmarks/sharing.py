@@ -4,8 +4,8 @@
 
 `joyul compare` on SST-2 as its command does it: 16 labels a class of train.csv, dev.csv to test on, `starter`, both families,
 four chains and the baselines. Then every run of a method once more, by a call of `joyul.train` with the recipe that stands in its
-folder. Seconds on the clock, from the opening of the base to the last score, of both; a method of the comparison and the calls
-that do it again have the same machine, but not the same minute. What was measured is kept in benchmarks/sharing.json.
+folder. Seconds of the processor within each run, from the opening of the base to the last score, so that others on the machine
+count for little. What was measured is kept in benchmarks/sharing.json.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ SHOTS = 16
 
 
 def compared(data: Path, draws: int, out: Path) -> tuple[float, dict[str, list[float]]]:
-    """Seconds of the whole comparison, and of each run of each method."""
+    """Seconds of the whole comparison on the clock, and of the processor for each run of each method."""
     seconds: dict[str, list[float]] = defaultdict(list)
     perform = protocol.perform
 
     def timed(entry: Any, *rest: Any) -> Outcome:
-        started = time.perf_counter()
+        started = time.process_time()
         outcome = perform(entry, *rest)
-        seconds[entry.name].append(time.perf_counter() - started)
+        seconds[entry.name].append(time.process_time() - started)
         return outcome
 
     started = time.perf_counter()
@@ -54,9 +54,9 @@ def compared(data: Path, draws: int, out: Path) -> tuple[float, dict[str, list[f
 
 def apart(done: Path, out: Path) -> tuple[float, float]:
     """Seconds of the same run by itself, and how far its accuracy on the test rows lies from that in the comparison."""
-    started = time.perf_counter()
+    started = time.process_time()
     run = joyul.train(done / "recipe.yaml", out=out)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     before = json.loads((done / "metrics.json").read_text(encoding="utf-8"))["scores"]["test"]["accuracy"]["value"]
     return seconds, abs(run.metrics["scores"]["test"]["accuracy"]["value"] - before)
 
@@ -102,7 +102,7 @@ def section(found: dict[str, Any]) -> list[str]:
         "baselines. The same runs by calls of `joyul.train`, each",
         f"with the recipe in its folder, took {ratio(sums)} as long, those of "
         f"{', '.join(f'`{name}`' for name in FROZEN)} {ratio(FROZEN)}.",
-        f"Accuracy on the test rows differs by {cell['gap']:.4f} at most. Seconds on the clock within runs, over all draws:", "",
+        f"Accuracy on the test rows differs by {cell['gap']:.4f} at most. Seconds of the processor within runs, over all draws:", "",
         "| method | compared | apart | times |", "|---|---|---|---|", *rows,
     ]  # fmt: skip
 
