@@ -102,7 +102,7 @@ def section(found: dict[str, Any]) -> list[str]:
         "baselines. The same runs by calls of `joyul.train`, each",
         f"with the recipe in its folder, took {ratio(sums)} as long, those of "
         f"{', '.join(f'`{name}`' for name in FROZEN)} {ratio(FROZEN)}.",
-        f"Accuracy on the test rows differs by {cell['gap']:.4f} at most. Seconds of the processor within runs, over all draws:", "",
+        f"Accuracy on the test rows differs by {cell['gap']:.4f} at most. Seconds of the processor, over all draws:", "",
         "| method | compared | apart | times |", "|---|---|---|---|", *rows,
     ]  # fmt: skip
 
