@@ -11,8 +11,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    "spine", "speed", "contrast", "prompts", "wordings", "asking", "after", "heads", "together", "learning_rate", "order",
-    "regret", "sharing",
+    "spine", "speed", "contrast", "prompts", "wordings", "asking", "after", "heads", "rows", "together", "learning_rate",
+    "order", "regret", "sharing",
 )  # in this order
 
 

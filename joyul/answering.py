@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 from joyul.bases.facts import report_cut
 from joyul.contracts import Example, ParameterGroup, Row
 from joyul.engine.evaluate import Evaluation, evaluate
-from joyul.engine.trunk import frozen_layers, frozen_trunk
+from joyul.engine.frozen import frozen_layers
+from joyul.engine.trunk import frozen_trunk
 from joyul.methods.chain import Data, Tuned, encode
 from joyul.notes import Notes
 

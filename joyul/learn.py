@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from joyul.contracts import Example, Form, Row, Task
 from joyul.errors import DataError, UsageError, listing
@@ -67,8 +67,7 @@ def _learned(settings: RunSettings, gathered: Gathered | None) -> Task:
     elif gathered is None or not gathered.labelled:
         raise DataError("no_target", columns=", ".join(gathered.columns.roles.values()) if gathered else "")
     else:  # labels may stand anywhere in the file; the mean of numbers is learned, so from training rows only
-        rows = list(gathered.splits.train) if name == "regress" else _carved(gathered)
-        task = TASKS[name].learn([example.target for example in rows])
+        task = TASKS[name].learn(gathered.splits.train.targets if name == "regress" else _carved(gathered))
     return task.for_rows(gathered.splits.train) if isinstance(task, Tag) and gathered else task
 
 
@@ -133,15 +132,21 @@ def _told(row: Row) -> Tagged:
     return Tagged(row.aside.pieces, reach, [row.target[first] for first, _ in reach], [1.0] * len(reach))
 
 
-def _carved(gathered: Gathered) -> list[Example]:
-    """The training rows, and those carved from the same file: together they define the labels. A file of its own does not."""
+def _carved(gathered: Gathered) -> list[Any]:
+    """Targets of the training rows, and of those carved from the same file: together they define the labels.
+
+    A file of its own does not.
+    """
     splits = gathered.splits
     parts = [part for part in (splits.train, splits.valid, splits.test) if part is not None]
-    return [example for part in parts if part.table is splits.train.table for example in part]
+    return [target for part in parts if part.table is splits.train.table for target in part.targets]
 
 
 def check_targets(task: Task, examples: Sequence[Example]) -> None:
     """Refuse a target that the task does not have, or a text that is none, by file and row, before any work. Raises DataError."""
     for example in examples:
-        file, _, row = example.id.rpartition(":")
-        task.check(example, words("at_row", file=file, row=row))
+        try:
+            task.check(example, example.id)
+        except DataError:
+            file, _, row = example.id.rpartition(":")
+            task.check(example, words("at_row", file=file, row=row))  # the words of a place, of one row alone

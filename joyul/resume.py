@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,7 @@ def trail_of(recipe: Recipe, tuned: Tuned, data: Data, about: Mapping[str, Any],
         return Trail(data.ends)
     run = recipe.run.model_dump(exclude={"method", "methods", "out", "max_length", *MAY_CHANGE})
     grounds = {"run": run, "form": tuned.form.spec(), **{key: about[key] for key in ("data", "weights", "tokenizer")}}
-    rows = [row for split in SPLITS for row in data.rows(split, tuned.form, notes)]
+    rows = chain.from_iterable(data.rows(split, tuned.form, notes) for split in SPLITS)
     return Trail(data.ends, names, list(digests(settings, grounds, rows)))
 
 

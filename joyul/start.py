@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -20,11 +21,11 @@ from joyul.bases.hosted import Hosted, require_endpoint
 from joyul.bases.load import LENGTH_CEILING, BaseFiles, layer_count, load_model, open_base, read_config, start_at
 from joyul.bases.pooling import append_mean_pooling, can_pool
 from joyul.bases.source import find, weights_of
-from joyul.contracts import Example, Form, Method, Row, Setting, Task
+from joyul.contracts import Example, Form, Method, Setting, Task
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device, memory
+from joyul.engine.frozen import moved
 from joyul.engine.kernels import rates
-from joyul.engine.trunk import moved
 from joyul.errors import DataError, DoesNotFit, RunError, UsageError
 from joyul.hosting import open_hosted, report_hosted
 from joyul.learn import report_borders, report_targets, report_words
@@ -191,12 +192,12 @@ def report_facts(
     if isinstance(tuned.model, Hosted):
         report_hosted(tuned, methods, data, gathered, recipe.run.seed)
         return
-    rows = data.rows("train", tuned.form, notes)
+    lengths = np.array([row.length for row in data.rows("train", tuned.form, notes)])
     shape = _shape(tuned.model)
     for stage, moving in zip(recipe.stages, trial(tuned, methods), strict=True):
         if moving.count and stage.settled.epochs:
-            _make_room(stage, shape, moving, rows, notes)
-            _say_cost(stage.method, shape, moving, rows, stage.settled, recipe.run.precision, notes)
+            _make_room(stage, shape, moving, lengths, notes)
+            _say_cost(stage.method, shape, moving, lengths, stage.settled, recipe.run.precision, notes)
         else:
             notes.say("facts_nothing_moves", method=stage.method, parameters=f"{shape.parameters:,}")
     said = [f"{key}={value} ({origin})" for key, value, origin in recipe.rows() if key.rpartition(".")[2] in SAID]
@@ -227,14 +228,14 @@ def report_disk(recipe: Recipe, tuned: Tuned, methods: Sequence[Method], folder:
         notes.say("facts_disk", most=size(most), kept=size(kept), free=size(free))
 
 
-def _make_room(stage: Stage, shape: Shape, moving: Moving, rows: Sequence[Row], notes: Notes) -> None:
+def _make_room(stage: Stage, shape: Shape, moving: Moving, lengths: np.ndarray, notes: Notes) -> None:
     """Cut a stage's updates smaller where this process may not take the memory. Raises RunError where one row is too much."""
     left = room() if device().type == "cpu" else None
     settings = stage.settled
-    most = whole = settings.micro_batch or settings.batch_size or len(rows)
+    most = whole = settings.micro_batch or settings.batch_size or len(lengths)
 
     def need(count: int) -> int:
-        return int(SLACK * cost(shape, moving, _work(rows, settings.model_copy(update={"micro_batch": count})), 1.0, 0).memory)
+        return int(SLACK * cost(shape, moving, _work(lengths, settings.model_copy(update={"micro_batch": count})), 1.0, 0).memory)
 
     if left is not None and need(1) > left:
         raise RunError("memory_too_small", method=stage.method, need=size(need(1)), room=size(left))
@@ -246,22 +247,22 @@ def _make_room(stage: Stage, shape: Shape, moving: Moving, rows: Sequence[Row], 
 
 
 def _say_cost(
-    method: str, shape: Shape, moving: Moving, rows: Sequence[Row], settings: StageSettings, precision: str, notes: Notes
+    method: str, shape: Shape, moving: Moving, lengths: np.ndarray, settings: StageSettings, precision: str, notes: Notes
 ) -> None:
-    expected = cost(shape, moving, _work(rows, settings), _rate(shape.width, precision), memory())
+    expected = cost(shape, moving, _work(lengths, settings), _rate(shape.width, precision), memory())
     notes.say(
         "facts", method=method, parameters=f"{shape.parameters:,}", moving=f"{moving.count:,}",
         memory=f"{expected.memory / 2**30:.1f}", minutes=f"{max(0.1, expected.seconds / 60):.1f}",
     )  # fmt: skip
 
 
-def _work(rows: Sequence[Row], settings: StageSettings) -> Work:
+def _work(lengths: np.ndarray, settings: StageSettings) -> Work:
     """What the stage computes; its largest piece is an update of the longest rows, or as much of it as is computed at once."""
-    longest = max(row.length for row in rows)
-    update, epochs = settings.batch_size or len(rows), settings.epochs or 0.0
+    longest = int(lengths.max())
+    update, epochs = settings.batch_size or len(lengths), settings.epochs or 0.0
     piece = max(longest, min(TOKEN_BUDGET[device().type], min(update, settings.micro_batch or update) * longest))
-    compiled = math.ceil(epochs * len(rows) / update) if device().type == "cpu" else 0
-    return Work(sum(row.length for row in rows), epochs, piece, longest, compiled, bool(settings.average))
+    compiled = math.ceil(epochs * len(lengths) / update) if device().type == "cpu" else 0
+    return Work(int(lengths.sum()), epochs, piece, longest, compiled, bool(settings.average))
 
 
 def _rate(width: int, precision: str) -> float:

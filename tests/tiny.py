@@ -50,6 +50,7 @@ def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
             **encoder, "relative_attention": True, "position_buckets": 8, "pos_att_type": ["p2c", "c2p"], "norm_rel_ebd": "layer_norm",
             "share_att_key": True, "position_biased_input": False, "type_vocab_size": 0,
         }),
+        "clip": (transformers.CLIPTextConfig, {**encoder, "projection_dim": WIDTH}),
         "modernbert": (transformers.ModernBertConfig, {**encoder, "cls_token_id": 2, "sep_token_id": 3}),
         "albert": (transformers.AlbertConfig, {**encoder, "embedding_size": 16}),
         "distilbert": (transformers.DistilBertConfig, {"dim": WIDTH, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 80}),
@@ -58,8 +59,18 @@ def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
         "mistral": (transformers.MistralConfig, {**encoder, "num_key_value_heads": 1}),
         "qwen3": (transformers.Qwen3Config, {**encoder, "num_key_value_heads": 1, "head_dim": 16}),
         "gemma": (transformers.GemmaConfig, {**encoder, "num_key_value_heads": 1, "head_dim": 16}),
+        "gemma3": (transformers.Gemma3TextConfig, {
+            **encoder, "num_hidden_layers": 3, "num_key_value_heads": 1, "head_dim": 16, "sliding_window": 8,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        }),
+        "gemma3n": (transformers.Gemma3nTextConfig, {
+            **encoder, "num_hidden_layers": 4, "num_key_value_heads": 1, "head_dim": 16, "sliding_window": 8, "num_kv_shared_layers": 2,
+            "layer_types": ["sliding_attention", "full_attention"] * 2, "vocab_size_per_layer_input": vocabulary, "laurel_rank": 8,
+            "hidden_size_per_layer_input": 8, "activation_sparsity_pattern": [0.0] * 4,
+        }),
         "opt": (transformers.OPTConfig, {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 64, "max_position_embeddings": 80, "word_embed_proj_dim": 16}),
         "t5": (transformers.T5Config, {"d_model": WIDTH, "num_layers": 2, "num_heads": 2, "d_ff": 64, "d_kv": 16, "decoder_start_token_id": 0}),
+        "umt5": (transformers.UMT5Config, {"d_model": WIDTH, "num_layers": 2, "num_heads": 2, "d_ff": 64, "d_kv": 16, "decoder_start_token_id": 0}),
         "bart": (transformers.BartConfig, {
             "d_model": WIDTH, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
             "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 80, "decoder_start_token_id": 2,
@@ -72,7 +83,7 @@ def config(architecture: str, vocabulary: int, **changes: Any) -> Any:
 
 def save(folder: Path, architecture: str = "bert", auto_class: str = "AutoModel", seed: int = 0, **changes: Any) -> str:
     """A random model and its tokenizer as a folder that `base=` takes."""
-    words = tokenizer(None if architecture in DECODERS else "[PAD]", types=architecture == "bert")
+    words = tokenizer(None if architecture in (*DECODERS, "gemma3", "gemma3n") else "[PAD]", types=architecture == "bert")
     torch.manual_seed(seed)
     model = getattr(transformers, auto_class).from_config(config(architecture, len(words), **changes))
     model.save_pretrained(folder)

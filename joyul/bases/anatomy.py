@@ -47,6 +47,11 @@ def layer_list(model: nn.Module) -> list[nn.Module]:
     return [layer for _, layers in _stacks(inner(model)) for layer in layers]
 
 
+def reading_layers(model: nn.Module) -> list[nn.Module]:
+    """The layers that read the text: all of them, or those of the encoder before a decoder. Raises BaseModelError likewise."""
+    return list(_stacks(inner(model))[0][1])
+
+
 def depths(model: nn.Module) -> dict[str, int]:
     """How deep each parameter of `inner(model)` sits, by name: 0 the embeddings and whatever all layers read, 1 to n the layers.
 
@@ -57,8 +62,9 @@ def depths(model: nn.Module) -> dict[str, int]:
     for name, layers in _stacks(base):
         prefixes |= {f"{name}.{index}.": count + index + 1 for index in range(len(layers))}
         count += len(layers)
-        owner = name.rpartition(".")[0]
-        prefixes |= {f"{owner}.{behind}.".lstrip("."): count for behind in BEHIND}
+        parts = name.split(".")[:-1]
+        owners = [".".join(parts[:length]) for length in range(len(parts) + 1)]
+        prefixes |= {f"{owner}.{behind}.".lstrip("."): count for owner in owners for behind in BEHIND}
     head = set(head_names(base))
     return {
         name: count + 1 if name in head else next((depth for start, depth in prefixes.items() if name.startswith(start)), 0)
@@ -67,18 +73,22 @@ def depths(model: nn.Module) -> dict[str, int]:
 
 
 def _stacks(base: PreTrainedModel) -> list[tuple[str, nn.ModuleList]]:
-    """The stack of layers of each half by its name in `base`: the heaviest ModuleList, which no other one holds."""
+    """The stack of layers of each half by its name in `base`: the heaviest ModuleList, which no other one holds.
+
+    UMT5 under a head for tags says that it has two halves, and has one.
+    """
     halves: list[nn.Module] = [base.base_model]
     if base.config.is_encoder_decoder:
         halves = [base.get_encoder(), base.get_decoder()]  # type: ignore[no-untyped-call]
     names = {id(module): name for name, module in base.named_modules()}
-    stacks = []
+    stacks: list[tuple[str, nn.ModuleList]] = []
     for half in halves:
         lists = [module for module in half.modules() if isinstance(module, nn.ModuleList)]
         if not lists:
             raise BaseModelError("layers_not_found", found=base.config.model_type)
         heaviest = max(lists, key=parameter_count)  # the first among equals holds the others
-        stacks.append((names[id(heaviest)], heaviest))
+        if all(heaviest is not other for _, other in stacks):
+            stacks.append((names[id(heaviest)], heaviest))
     if len(stacks[0][1]) < base.config.get_text_config().num_hidden_layers:
         raise BaseModelError("layers_shared", found=base.config.model_type)
     return stacks

@@ -19,8 +19,8 @@ from joyul.compare.nouns import Draw, Entry
 from joyul.contracts import Example, Method
 from joyul.engine.batches import TOKEN_BUDGET
 from joyul.engine.device import device
+from joyul.engine.frozen import moved
 from joyul.engine.kernels import rates
-from joyul.engine.trunk import moved
 from joyul.errors import JoyulError, UsageError
 from joyul.forms.template import slots
 from joyul.messages import words

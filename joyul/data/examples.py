@@ -63,8 +63,10 @@ class Examples(Sequence[Example]):
 
     @property
     def targets(self) -> list[Any]:
-        """The target of every row as its Example has it; None where there is no such column."""
-        return [self._value(value) for value in self.values("target")]
+        """The target of every row as its Example has it; None where there is no such column. Equal text is one object."""
+        known: dict[str, str] = {}
+        found = (self._value(value) for value in self.values("target"))
+        return [known.setdefault(value, value) if isinstance(value, str) else value for value in found]
 
     @property
     def groups(self) -> list[str | None]:

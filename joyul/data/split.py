@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def split(
     """
     source = sources["train"]
     rows = _Rows(classes(source, labelled), source.groups, seed)
-    left = list(range(len(source)))
+    left: Sequence[int] = range(len(source))
     tested = _carve(rows, left, "test", test, len(left)) if test else []
     left = _without(left, tested)
     given = sources.get("valid")
@@ -169,11 +170,11 @@ def _shots_apart(valid: Examples, shots: int, seed: int, labelled: bool, notes: 
     return valid.select(taken), shots - spared
 
 
-def _by_class(rows: _Rows, left: Sequence[int]) -> dict[str, list[int]]:
+def _by_class(rows: _Rows, left: Sequence[int]) -> dict[str, array[int]]:
     """Rows of each class, classes in order of appearance."""
-    members: dict[str, list[int]] = {}
+    members: dict[str, array[int]] = {}
     for row in left:
-        members.setdefault(rows.classes[row], []).append(row)
+        members.setdefault(rows.classes[row], array("q")).append(row)
     return members
 
 
@@ -184,9 +185,9 @@ def _drawn(members: Mapping[str, Sequence[int]], counts: Sequence[int], draw: np
     return sorted(chosen)
 
 
-def _without(rows: Sequence[int], taken: Collection[int]) -> list[int]:
+def _without(rows: Sequence[int], taken: Collection[int]) -> Sequence[int]:
     gone = set(taken)
-    return [row for row in rows if row not in gone]
+    return array("q", (row for row in rows if row not in gone))
 
 
 def _say_single(rows: _Rows, notes: Notes) -> None:

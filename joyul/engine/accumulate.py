@@ -34,7 +34,7 @@ class Pieces:
 
     def of(self, rows: Sequence[Row]) -> list[list[Row]]:
         """The micro-batches of an update."""
-        return cut(rows, self.budget, self.most, self.padded)
+        return list(cut(rows, self.budget, self.most, self.padded))
 
     def size(self, rows: Sequence[Row]) -> int:
         """Tokens that a micro-batch of these rows computes."""

@@ -7,12 +7,14 @@ computed; the sum over the update is the same sum.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from joyul.contracts import Row
 
 TOKEN_BUDGET = {"cpu": 1024, "mps": 8192, "cuda": 16384}  # padded tokens at once; measured on two cores (LOG.md)
+Found = TypeVar("Found")
 
 
 def order(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -32,24 +34,42 @@ def per_epoch(count: int, batch_size: int) -> int:
     return -(-count // batch_size)
 
 
-def cut(
-    rows: Sequence[Row], budget: int, most: int | None = None, padded: bool = True, known: int = 0
-) -> list[list[Row]]:  # fmt: skip
+class Cut:
+    """Micro-batches of `rows`, which are taken when their turn comes. `places`: of the rows of each, one array a piece."""
+
+    def __init__(self, rows: Sequence[Row], places: Sequence[np.ndarray]) -> None:
+        self._rows, self._places = rows, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        for places in self._places:
+            yield [self._rows[place] for place in places.tolist()]
+
+    def in_order(self, found: Sequence[Found]) -> list[Found]:
+        """What was found of the rows, piece by piece, in the order of the rows."""
+        if not self._places:
+            return []
+        return [found[place] for place in np.argsort(np.concatenate(self._places)).tolist()]
+
+
+def cut(rows: Sequence[Row], budget: int, most: int | None = None, padded: bool = True, known: int = 0) -> Cut:
     """Micro-batches of at most `budget` tokens and `most` rows (one row at least), short rows first.
 
     `padded`: padding counts. `known`: so many tokens of every row do not.
     """
-    pieces: list[list[Row]] = []
+    lengths = np.fromiter((row.length for row in rows), np.int64, len(rows))
+    ordered = np.argsort(lengths, kind="stable")
+    starts: list[int] = []
     tokens = 0
-    for row in sorted(rows, key=lambda row: row.length):
-        piece, length = pieces[-1] if pieces else [], row.length - known
-        tokens = (len(piece) + 1) * length if padded else tokens + length
-        if not piece or tokens > budget or len(piece) == most:
-            pieces.append([row])
+    for place, length in enumerate((lengths[ordered] - known).tolist()):
+        count = place - starts[-1] if starts else 0
+        tokens = (count + 1) * length if padded else tokens + length
+        if not count or tokens > budget or count == most:
+            starts.append(place)
             tokens = length
-        else:
-            piece.append(row)
-    return pieces
+    return Cut(rows, np.split(ordered, starts[1:]) if starts else [])
 
 
 def mixed(rows: Sequence[Row], count: int = 4) -> list[Row]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from joyul.contracts import STANDARD_ERROR, Batch, Form, Prediction, Row, Task
-from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
+from joyul.engine.batches import TOKEN_BUDGET, Cut, cut, mixed
 from joyul.engine.device import device
 from joyul.engine.finite import require_finite
 from joyul.engine.once import once
@@ -45,13 +45,13 @@ def computed(
 ) -> list[Found]:  # fmt: skip
     """What the function that `reader` makes finds for each row of a batch, in the order of `rows`."""
     model.eval()
-    found: dict[int, Found] = {}
+    found: list[Found] = []
     with torch.no_grad(), _lean(model, form, rows, most) as pieces:
         read = reader()
         for piece in (notes or Notes()).track(pieces, "predicting", len(pieces)):
-            for part, answers in _halved(piece, lambda part: read(form.collate(part))):
-                found |= zip(map(id, part), answers, strict=True)
-    return [found[id(row)] for row in rows]
+            for _, answers in _halved(piece, lambda part: read(form.collate(part))):
+                found += answers
+    return pieces.in_order(found)
 
 
 def _numberless(prediction: Prediction) -> bool:
@@ -75,7 +75,7 @@ def _halved(piece: Sequence[Row], compute: Callable[[Sequence[Row]], Found]) -> 
 
 
 @contextmanager
-def _lean(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None) -> Iterator[list[list[Row]]]:
+def _lean(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None) -> Iterator[Cut]:
     """Rows cut into what is computed at once; while open, what they share is read once, or else no padding is read.
 
     A linear model has no layers, and where `engine.trunk` puts states in (`spliced`) nothing before them is read.
@@ -128,7 +128,7 @@ def judge(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = 
     Raises NonFiniteLoss, naming the rows.
     """
     model.eval()
-    task, answers, summed = form.setting.task, dict[int, Prediction](), 0.0
+    answers, summed = list[Prediction](), 0.0
     with torch.no_grad(), _lean(model, form, rows, most) as pieces, once(model):
         read = form.reader(model)
 
@@ -139,9 +139,9 @@ def judge(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = 
         for piece in pieces:
             for part, (found, losses) in _halved(piece, both):
                 require_finite(losses, part)
-                answers |= zip(map(id, part), found, strict=True)
+                answers += found
                 summed += losses.sum().item()
-    return _scored(task, rows, [answers[id(row)] for row in rows]), summed / sum(row.units for row in rows)
+    return _scored(form.setting.task, rows, pieces.in_order(answers)), summed / sum(row.units for row in rows)
 
 
 def validator(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None = None) -> Callable[[], dict[str, float]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from joyul.engine.stack import Stack, stackable
 from joyul.engine.unpad import outputs
 
 TOLERANCE = 1e-5  # of the largest output, fp32
+SEEN = 100  # rows, of which some are tried
 TRIED = 2  # strands, heads of each and rows of each that a stack is tried on
 
 
@@ -160,11 +162,11 @@ def at_once(
     That is where something else than the head reads the rows (`engine.trunk`), where rows of an update go apart, and where the
     stack does not answer like its heads one by one, tried on a few rows.
     """
-    rows = [row for strand in strands for row in strand.rows]
     few = plan.batch_size if plan.micro_batch is None else min(plan.micro_batch, plan.batch_size)
-    plain = few == plan.batch_size < 2 * LEAST and all(row.length == 1 for row in rows)
+    plain = few == plan.batch_size < 2 * LEAST and all(row.length == 1 for strand in strands for row in strand.rows)
     if not (plain and getattr(form, "spliced", False) and stackable(model, groups)):
         return None
+    rows = list(islice(chain.from_iterable(strand.rows for strand in strands), SEEN))
     move_only(model, groups)
     with quick_dropout(model):
         if not separable(model, form, rows):
@@ -227,6 +229,6 @@ def _answers(model: nn.Module, form: Form, stack: Stack, strands: Sequence[Stran
         batch, counts = laid_out(form, stack, [strand.rows for strand in strands], strands, wide)
         with stack.standing(counts):
             found = outputs(model(**batch.inputs), batch.inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
         return False
     return found.shape == plain.shape and float((found - plain).abs().max()) <= TOLERANCE * float(plain.abs().max())

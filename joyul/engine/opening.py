@@ -7,8 +7,9 @@ Whether a model is that simple is not guessed from its name but tried on a few r
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from os.path import commonprefix
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,14 +27,20 @@ TOLERANCE = 1e-4  # of the largest state: fp32 sums in another order
 FITS: WeakKeyDictionary[nn.Module, dict[str, bool]] = WeakKeyDictionary()  # of each model, by how its attention is computed
 
 
-def shared(rows: Sequence[Row]) -> list[int]:
+def shared(rows: Iterable[Row]) -> list[int]:
     """The tokens that all rows begin with, short of the whole of any row; empty for a single row."""
-    ids = [list(row.tokens.get("input_ids", ())) for row in rows]
-    if len(ids) < 2:
-        return []
-    first, last, most = min(ids), max(ids), min(map(len, ids)) - 1  # what the extremes share, all share
-    count = next((at for at in range(max(0, most)) if first[at] != last[at]), max(0, most))
-    return first[:count]
+    begun, count = list[int](), 0
+    for count, row in enumerate(rows, start=1):
+        ids = list(row.tokens.get("input_ids", ()))[:-1]
+        begun = ids if count == 1 else list(commonprefix([begun, ids]))  # noqa: RUF071 - tokens are what it compares
+        if not begun:
+            break
+    return begun if count > 1 else []
+
+
+def _openings(rows: Sequence[Row]) -> list[list[int]]:
+    """What opens the rows, of each template that they are asked with."""
+    return [shared(row.parts[template] for row in rows) for template in range(len(rows[0].parts))] if rows else []
 
 
 @contextmanager
@@ -43,9 +50,9 @@ def opened(model: nn.Module, rows: Sequence[Row], example: Batch | None) -> Iter
     Without gradients only. `example` is a padded batch of some of the rows to try it on. States at the opening are zeros: they
     are not computed, so nobody may read them. Of several templates each has its opening; the shortest is what is yielded.
     """
-    openings = [shared(part) for part in zip(*(row.parts for row in rows), strict=True)]
-    least = min(map(len, openings), default=0)
     owner = _reader(model)
+    openings = _openings(rows) if owner is not None else []
+    least = min(map(len, openings), default=0)
     if owner is None or example is None or least < WORTH or not _fits(owner, openings[0], example):
         yield 0
         return
@@ -75,7 +82,7 @@ def _same(owner: PreTrainedModel, tokens: Sequence[int], example: Batch) -> bool
         plain = owner(**example.inputs).last_hidden_state[:, len(tokens) :] * read
         with _patched(owner, [tokens]):
             found = owner(**example.inputs).last_hidden_state[:, len(tokens) :] * read
-    except (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+    except (NotImplementedError, RuntimeError, TypeError, ValueError, LookupError, AttributeError):
         return False
     return plain.shape == found.shape and float((plain - found).abs().max()) <= TOLERANCE * float(plain.abs().max())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -20,10 +21,11 @@ from transformers import Cache, DynamicCache
 from joyul.contracts import Batch, Form, ParameterGroup, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
+from joyul.engine.frozen import TOLERANCE, digest
 from joyul.engine.known import filled, known
 from joyul.engine.placement import Placement, entrance, placement
-from joyul.engine.store import Store, Stores
-from joyul.engine.trunk import TOLERANCE, digest, shortened
+from joyul.engine.rows import Chosen, shortened
+from joyul.engine.store import Held, Store, Stores
 from joyul.notes import Notes
 
 
@@ -53,7 +55,7 @@ class Texts:
 
     def __init__(self, model: nn.Module, place: Placement) -> None:
         self.model, self.place, self.door = model, place, entrance(model)
-        self.stores: dict[str, Store] = {}  # where those of a row are, by its id
+        self.held = Held()
         self.shapes: list[tuple[int, int, int]] = []  # of each layer: heads, size of a key, size of a value
         self.now = _Pass()
 
@@ -74,7 +76,7 @@ class Texts:
     def of(self, tokens: Tensor) -> tuple[Cache, Tensor] | None:
         """Keys and values of the texts whose last tokens open `tokens`, and which of them are real; None for another pass."""
         batch = self.now.batch
-        if batch is None or len(tokens) % len(batch.rows) or not all(row.id in self.stores for row in batch.rows):
+        if batch is None or len(tokens) % len(batch.rows) or not all(row.id in self.held for row in batch.rows):
             return None
         times = len(tokens) // len(batch.rows)  # one row may be answered in several ways
         if not torch.equal(batch.inputs["input_ids"].repeat_interleave(times, dim=0), tokens[:, :1]):
@@ -88,7 +90,7 @@ class Texts:
 
     def _read(self, ids: Sequence[str]) -> list[Tensor]:
         """What is stored of rows, shape (tokens, width) each."""
-        return [self.stores[row].read([row]) for row in ids]
+        return [self.held[row].read([row]) for row in ids]
 
     def _layers(self, line: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """(rows, length, width) to keys and values of each layer, shape (rows, heads, length, size)."""
@@ -98,13 +100,14 @@ class Texts:
 
     def capture(self, form: Form, rows: Sequence[Row], store: Store, precision: str, notes: Notes) -> None:
         """Compute what `store` lacks, in pieces that depend on the rows alone; know where all of it is."""
-        pieces = cut([row for row in rows if row.id not in store], TOKEN_BUDGET[device().type])
+        missing = Chosen(rows, [place for place, row in enumerate(rows) if row.id not in store])
+        pieces = cut(missing, TOKEN_BUDGET[device().type])
         for piece in notes.track(pieces, "capturing", len(pieces)):
             with torch.no_grad(), torch.autocast(device().type, torch.bfloat16, enabled=precision == "bf16"):
                 found = self._line(form.collate(piece))
             for row, line in zip(piece, found, strict=True):
                 store.add(row.id, line[: row.length])
-        self.stores |= {row.id: store for row in rows}
+        self.held.add((row.id for row in rows), store)
 
     def _line(self, batch: Batch) -> Tensor:
         """Keys and values of a batch padded on the right, shape (rows, length, width)."""
@@ -134,12 +137,12 @@ def stored_texts(
     """
     place = placement(model)
     frozen = _frozen(model, groups)
-    single = all(len(row.parts) == 1 for row in (*train, *valid))  # of several templates none can be told by its last token
+    single = all(len(row.parts) == 1 for row in chain(train, valid))  # of several templates none can be told by its last token
     texts = Texts(model, place) if place is not None and place.behind and frozen and single else None
     if texts is None or not _answers(texts, form, mixed(train or valid)):
         yield form, train, valid
         return
-    size = 4 * texts.width * sum(row.length for row in (*train, *valid))
+    size = 4 * texts.width * sum(row.length for row in chain(train, valid))
     if not stores.has_room(size, notes):
         yield form, train, valid
         return
@@ -178,10 +181,10 @@ def _answers(texts: Texts, form: Form, rows: Sequence[Row]) -> bool:
                 behind = Behind(form, texts)
                 found = form.losses(model, behind.collate(rows))
                 alone = torch.cat([form.losses(model, behind.collate([row])) for row in rows])
-    except (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+    except (NotImplementedError, RuntimeError, TypeError, ValueError, LookupError, AttributeError):
         return False
     finally:
-        texts.stores = {}
+        texts.held = Held()
         for module, mode in modes.items():
             module.training = mode
     return all(float((plain - other).abs().max()) <= TOLERANCE * float(plain.abs().max()) for other in (found, alone))

@@ -8,38 +8,36 @@ from the parameters that move; that the splice answers like the whole model is t
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from joyul.bases.anatomy import depths, inner, layer_list, width
-from joyul.bases.facts import Moving
+from joyul.bases.anatomy import depths, inner, reading_layers, width
 from joyul.contracts import Batch, Form, ParameterGroup, Row
 from joyul.engine.batches import TOKEN_BUDGET, cut, mixed
 from joyul.engine.device import device
+from joyul.engine.frozen import TOLERANCE, digest, frozen_layers, why_unknown
 from joyul.engine.layout import Current
-from joyul.engine.placement import placement
-from joyul.engine.store import Read, Store, Stores
+from joyul.engine.rows import TOKENS, Chosen, packed, shortened
+from joyul.engine.store import Held, Read, Store, Stores
 from joyul.engine.unpad import outputs, owner_of, unpadded
-from joyul.errors import BaseModelError
 from joyul.notes import Notes
-
-TOLERANCE = 1e-5  # of the largest output, fp32
-
-TOKENS: dict[Read, slice] = {"all": slice(None), "first": slice(1), "last": slice(-1, None)}
 
 
 class _Pass(threading.local):
-    """The pass that runs now, of each thread its own: the batch collated last, and whether the pass is over it."""
+    """The pass that runs now, of each thread its own: the batch collated last, and whether the pass is over it.
+
+    `beside`: what the lowest layer returned beside its states.
+    """
 
     batch: Batch | None = None
     spliced = False
+    beside: tuple[Any, ...] = ()
 
 
 class _Captured(Exception):
@@ -67,12 +65,12 @@ class Trunk:
 
     def __init__(self, model: nn.Module, height: int) -> None:
         self.base = inner(model)
-        self.layers = layer_list(self.base)
+        self.layers = reading_layers(self.base)
         self.owner = owner_of(self.base, self.layers)
         self.height = height
-        self.stores: dict[str, Store] = {}  # where the states of a row are, by its id
+        self.held = Held()
         self.now = _Pass()
-        self._returned = 0  # how many values a layer returns as a tuple; 0: the states alone
+        self._returned: tuple[Any, ...] | None = None  # what a layer returns beside its states; None: it returns them alone
 
     @contextmanager
     def spliced(self) -> Iterator[None]:
@@ -96,7 +94,7 @@ class Trunk:
         given = kwargs.get("input_ids", args[0] if args else None)
         batch = self.now.batch
         mine = batch is not None and given is batch.inputs.get("input_ids")
-        self.now.spliced = batch is not None and mine and all(row.id in self.stores for row in batch.rows)
+        self.now.spliced = batch is not None and mine and all(row.id in self.held for row in batch.rows)
 
     def _passing(self, layer: nn.Module, number: int):  # type: ignore[no-untyped-def]
         plain = layer.forward
@@ -105,10 +103,19 @@ class Trunk:
         def forward(*args: Any, **kwargs: Any) -> Any:
             if not self.now.spliced:
                 return plain(*args, **kwargs)
+            if number == 0 and self._returned is not None:
+                self.now.beside = self._beside(plain, *args, **kwargs)
             states = self._states() if last else (args[0] if args else kwargs["hidden_states"])
-            return (states, *[None] * (self._returned - 1)) if self._returned else states
+            return states if self._returned is None else (states, *self.now.beside)
 
         return forward
+
+    def _beside(self, plain: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What layers hand on beside their states (T5: its bias of positions): where it is anything, the lowest layer runs."""
+        if all(part is None for part in self._returned or ()):
+            return self._returned or ()
+        with torch.no_grad():
+            return tuple(plain(*args, **kwargs)[1:])
 
     def _put_in(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
         if not self.now.spliced:
@@ -122,18 +129,22 @@ class Trunk:
         assert self.now.batch is not None
         rows = self.now.batch.rows
         ids = [row.id for row in rows]
-        line = self.stores[ids[0]].read(ids).to(device())
+        line = self.held[ids[0]].read(ids).to(device())
         if Current.layout is not None:
             return Current.layout.filled(line)
         lengths = [row.length for row in rows]
         return nn.utils.rnn.pad_sequence(list(torch.split(line, lengths)), batch_first=True)
 
     def _note_returned(self, layer: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        self._returned = len(output) if isinstance(output, tuple) else 0
+        self._returned = tuple(part is not None or None for part in output[1:]) if isinstance(output, tuple) else None
+
+    def answer(self, model: nn.Module, batch: Batch) -> Tensor:
+        """What the whole model says of a batch; of one in two halves, the half that reads it."""
+        return outputs((self.owner if self.base.config.is_encoder_decoder else model)(**batch.inputs), batch.inputs)
 
     def capture(self, form: Form, rows: Sequence[Row], store: Store, precision: str, read: Read, notes: Notes) -> None:
         """Compute the states of the rows that `store` lacks, in pieces that depend on the rows alone; know where all are."""
-        missing = [row for row in rows if row.id not in store]
+        missing = Chosen(rows, [place for place, row in enumerate(rows) if row.id not in store])
         pieces = cut(missing, TOKEN_BUDGET[device().type])
         for piece in notes.track(pieces, "capturing", len(pieces)):
             batch = form.collate(piece)
@@ -141,7 +152,7 @@ class Trunk:
                 states = self._entering(batch)
             for row, found in zip(piece, states, strict=True):
                 store.add(row.id, found[TOKENS[read]])
-        self.stores |= {row.id: store for row in rows}
+        self.held.add((row.id for row in rows), store)
 
     def _entering(self, batch: Batch) -> Sequence[Tensor]:
         """What enters the lowest moving layer, for each row without its padding: shape (tokens, width) each."""
@@ -172,15 +183,6 @@ def _carry_out_output(layer: nn.Module, args: tuple[Any, ...], output: Any) -> N
     raise _Captured(output[0] if isinstance(output, tuple) else output)
 
 
-def shortened(row: Row, read: Read) -> Row:
-    """The row as the head sees it: all of its tokens, or the only one that is read. So are the rows of an ensemble."""
-    if read == "all":
-        return row
-    parts = row.parts
-    aside = tuple(shortened(one, read) for one in parts) if len(parts) > 1 else row.aside
-    return replace(row, tokens={name: values[TOKENS[read]] for name, values in row.tokens.items()}, aside=aside)
-
-
 @contextmanager
 def frozen_trunk(
     model: nn.Module, form: Form, groups: Sequence[ParameterGroup], train: Sequence[Row], valid: Sequence[Row],
@@ -191,39 +193,24 @@ def frozen_trunk(
     States of `train` are computed in `precision`, those of `valid` in fp32, as evaluation is. Nothing changes where a part below
     the layers moves, where the model does not answer the same when spliced, or where the disk has no room.
     """
-    height = frozen_layers(model, groups)
-    trunk = Trunk(model, height) if height else None
+    trunk = _trunk(model, groups, notes)
     read = _read(model, form, trunk, mixed(train or valid)) if trunk else None
+    if trunk is not None and read is None:
+        notes.say("trunk_differs")
     if trunk is None or read is None or not _captured(trunk, form, train, valid, precision, read, stores, notes):
         yield form, train, valid
         return
     with trunk.spliced():
-        yield Spliced(form, trunk), [shortened(row, read) for row in train], [shortened(row, read) for row in valid]  # type: ignore[misc]
+        short = [rows if read == "all" else packed(shortened(row, read) for row in rows) for rows in (train, valid)]
+        yield Spliced(form, trunk), short[0], short[1]  # type: ignore[misc]
 
 
-def frozen_layers(model: nn.Module, groups: Sequence[ParameterGroup]) -> int:
-    """How many layers lie below everything that moves; 0 where something moves outside of layers and head, or is not known."""
-    if not groups:  # nor is there a model of its own behind an endpoint
-        return 0
-    base = inner(model)
-    placed = placement(model)
-    if placed is not None and placed.count:  # the states of a row are not those of its own tokens
-        return 0
-    moving = {id(parameter) for group in groups for parameter in group.parameters.values()}
-    try:
-        known = depths(model)
-        count = len(layer_list(base))
-    except BaseModelError:
-        return 0
-    if base.config.is_encoder_decoder or not moving <= {id(parameter) for parameter in base.parameters()}:
-        return 0
-    lowest = min((known[name] for name, parameter in base.named_parameters() if id(parameter) in moving), default=count + 1)
-    return min(max(0, lowest - 1), count)
-
-
-def moved(model: nn.Module, groups: Sequence[ParameterGroup]) -> Moving:
-    """How much these groups are, and how much of the model lies below them."""
-    return Moving(sum(p.numel() for group in groups for p in group.parameters.values()), frozen_layers(model, groups))
+def _trunk(model: nn.Module, groups: Sequence[ParameterGroup], notes: Notes) -> Trunk | None:
+    """Where layers are frozen below all that moves. Said, where a head alone moves and layers cannot be told apart."""
+    height, reason = frozen_layers(model, groups), why_unknown(model, groups)
+    if reason is not None:
+        notes.say("trunk_unknown", reason=reason)
+    return Trunk(model, height) if height else None
 
 
 def _read(model: nn.Module, form: Form, trunk: Trunk, rows: Sequence[Row]) -> Read | None:
@@ -236,24 +223,23 @@ def _read(model: nn.Module, form: Form, trunk: Trunk, rows: Sequence[Row]) -> Re
     modes = {module: module.training for module in model.modules()}
     model.eval()
     with unpadded(model, batch.inputs), torch.no_grad():
-        plain = outputs(model(**batch.inputs), batch.inputs)
+        plain = trunk.answer(model, batch)
         try:
             return next((read for read in tried if _answers(model, trunk, spliced, rows, read, plain)), None)
         finally:
-            trunk.stores = {}
+            trunk.held = Held()
             for module, mode in modes.items():
                 module.training = mode
 
 
 def _answers(model: nn.Module, trunk: Trunk, form: Spliced, rows: Sequence[Row], read: Read, plain: Tensor) -> bool:
     """Whether the model says the same from stored states."""
-    trunk.stores = {}
+    trunk.held = Held()
     try:
         trunk.capture(form, rows, Store(), "fp32", read, Notes())  # type: ignore[arg-type]
         with trunk.spliced():
-            batch = form.collate([shortened(row, read) for row in rows])
-            found = outputs(model(**batch.inputs), batch.inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+            found = trunk.answer(model, form.collate([shortened(row, read) for row in rows]))
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
         return False
     return found.shape == plain.shape and float((found - plain).abs().max()) <= TOLERANCE * float(plain.abs().max())
 
@@ -262,7 +248,7 @@ def _captured(
     trunk: Trunk, form: Form, train: Sequence[Row], valid: Sequence[Row], precision: str, read: Read, stores: Stores, notes: Notes
 ) -> bool:  # fmt: skip
     """Fill the stores; False where the disk has no room for them."""
-    tokens = sum(row.length if read == "all" else 1 for row in (*train, *valid))
+    tokens = sum(row.length if read == "all" else 1 for row in chain(train, valid))
     size = 4 * tokens * width(trunk.base)
     if not stores.has_room(size, notes):
         return False
@@ -278,15 +264,3 @@ def _captured(
     if train:  # said once, not again when the result answers test rows
         notes.say("trunk", layers=trunk.height, of=len(trunk.layers), size=f"{size / 2**20:.0f}")
     return True
-
-
-def digest(model: nn.Module, form: Form, frozen: Mapping[str, nn.Parameter]) -> str:
-    """Of all that stored states depend on beside the row: frozen weights, and how rows become tokens."""
-    setting = form.setting
-    said = None if getattr(form, "reads_text_alone", False) else (form.name, form.spec())
-    found = hashlib.blake2b(repr((said, setting.max_length, setting.tokenizer.name_or_path)).encode())
-    placed = placement(model)
-    found.update(str(placed.before if placed else 0).encode())  # where the text's positions begin
-    for name, parameter in frozen.items():
-        found.update(name.encode() + parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
-    return found.hexdigest()

@@ -71,7 +71,7 @@ def _same(model: nn.Module, base: PreTrainedModel, layers: list[nn.Module], exam
             plain = outputs(model(**example), example)
             with _patched(base, layers):
                 lean = outputs(model(**example), example)
-    except (NotImplementedError, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+    except (NotImplementedError, RuntimeError, TypeError, ValueError, LookupError, AttributeError):
         return False
     finally:
         for module, mode in modes.items():

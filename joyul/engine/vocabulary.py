@@ -7,16 +7,18 @@ a zero gradient, moved by the same optimizer, keeps the product of those factors
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from joyul.bases.anatomy import inner
-from joyul.contracts import ParameterGroup, Row
+from joyul.contracts import Form, ParameterGroup, Row
+from joyul.engine.batches import mixed
 
 WORTH = 0.8  # share of the table in use above which compacting gains nothing
 
@@ -52,16 +54,20 @@ class CompactEmbedding(nn.Module):
 
 @contextmanager
 def compact_vocabulary(
-    model: nn.Module, groups: Sequence[ParameterGroup], rows: Sequence[Row]
+    model: nn.Module, form: Form, groups: Sequence[ParameterGroup], train: Sequence[Row], valid: Sequence[Row] = ()
 ) -> Iterator[Sequence[ParameterGroup]]:
-    """While open, the table of `inner(model)` holds the tokens of `rows`; yields the groups to train instead of `groups`.
+    """While open, the table of `inner(model)` holds the tokens that are read; yields the groups to train instead of `groups`.
 
-    Nothing changes where the table does not move, is shared with the output layer, or is mostly in use.
+    Those are the tokens of the rows and what `form` reads beside them. Nothing changes where the table does not move, is shared
+    with the output layer, or is mostly in use.
     """
     base = inner(model)
     table = base.get_input_embeddings()
-    used = _used(table, rows)
-    if not isinstance(table, nn.Embedding) or not _worth(model, table, groups, used):
+    if not isinstance(table, nn.Embedding) or not _movable(model, table, groups):
+        yield groups
+        return
+    used = _used(table, chain(train, valid), _beside(model, table, form, mixed(train)))
+    if not 0 < len(used) < WORTH * table.num_embeddings:
         yield groups
         return
     path = next(name for name, module in base.named_modules() if module is table)
@@ -75,19 +81,40 @@ def compact_vocabulary(
         compact.write_back()
 
 
-def _used(table: nn.Module, rows: Sequence[Row]) -> Tensor:
-    seen = {token for row in rows for token in row.tokens.get("input_ids", ())}
+def _beside(model: nn.Module, table: nn.Embedding, form: Form, rows: Sequence[Row]) -> set[int]:
+    """Tokens that a pass reads beside those of its rows: prompts of labels, words that are answered, other templates."""
+    seen: set[int] = set()
+    modes = {module: module.training for module in model.modules()}
+    hook = table.register_forward_pre_hook(lambda module, args: seen.update(args[0].flatten().tolist()))
+    model.eval()
+    try:
+        with torch.no_grad():
+            form.losses(model, form.collate(rows))
+    finally:
+        hook.remove()
+        for module, mode in modes.items():
+            module.training = mode
+    return seen
+
+
+def _used(table: nn.Module, rows: Iterable[Row], beside: set[int]) -> Tensor:
+    """The tokens of rows, around every template that they are asked with, and more."""
+    seen = set(beside)
+    for row in rows:
+        for part in row.parts:
+            seen.update(part.tokens.get("input_ids", ()))
     padding = getattr(table, "padding_idx", None)
     device = next(table.parameters()).device
     return torch.tensor(sorted(seen | ({padding} if padding is not None else set())), device=device)
 
 
-def _worth(model: nn.Module, table: nn.Embedding, groups: Sequence[ParameterGroup], used: Tensor) -> bool:
+def _movable(model: nn.Module, table: nn.Embedding, groups: Sequence[ParameterGroup]) -> bool:
+    """Whether the table moves, and nothing but a look-up reads it."""
     if type(table) is not nn.Embedding or table.max_norm is not None or table.sparse or table.scale_grad_by_freq:
         return False
     owners = sum(parameter is table.weight for module in model.modules() for parameter in module.parameters(recurse=False))
     moves = any(parameter is table.weight for group in groups for parameter in group.parameters.values())
-    return moves and owners == 1 and 0 < len(used) < WORTH * table.num_embeddings
+    return moves and owners == 1
 
 
 def _exchanged(group: ParameterGroup, compact: CompactEmbedding) -> ParameterGroup:

@@ -142,9 +142,7 @@ class Similarity:
         tokens = shared.tokenise(texts, None, self.setting)
         rows = [Row(f"label:{index}", inputs) for index, (inputs, _, _) in enumerate(tokens)]
         pieces = cut(rows, TOKEN_BUDGET[device().type])
-        found = torch.cat([embed(model, self.collate(piece)) for piece in pieces])
-        place = {row.id: index for index, row in enumerate(row for piece in pieces for row in piece)}
-        return found[[place[row.id] for row in rows]]
+        return torch.stack(pieces.in_order([found for piece in pieces for found in embed(model, self.collate(piece))]))
 
     def spec(self) -> dict[str, Any]:
         used = {label: list(self.words_of.get(label) or (label,)) for label in self.setting.task.labels}

@@ -389,6 +389,8 @@ ENGLISH = {
     "predicting": "predicting",
     "out_of_memory": "Memory is full even with one row at a time: {row} has {tokens} tokens. Give the process more, lower max_length, choose a smaller base, or train less of it (method=head, method=lora).",
     "trunk": "The lower {layers} of {of} layers stay as they are: computed once for each row and kept ({size} MB).",
+    "trunk_differs": "Over stored states this model's answers differ, so its frozen layers are computed again in every epoch.",
+    "trunk_unknown": "The frozen layers are computed again in every epoch: {reason}",
     "texts_stored": "The prompt stands behind the text: keys and values of each text are computed once and kept ({size} MB).",
     "trunk_too_large": "The states of the frozen layers ({size} GB) do not fit on the disk of {folder}: they are computed again in every epoch.",
     "trunk_not_kept": "The states of the frozen layers cannot be kept in {folder} ({reason}): they are computed again in every epoch.",

@@ -333,6 +333,8 @@ KOREAN = {
     "predicting": "예측",
     "out_of_memory": "한 행씩 계산해도 메모리가 모자랍니다: {row}에 토큰이 {tokens}개 있습니다. 한도를 늘리거나, max_length를 줄이거나, 더 작은 모델을 고르거나, 일부만 학습하세요 (method=head, method=lora).",
     "trunk": "아래쪽 {layers}개 층(전체 {of}개)은 그대로이므로, 행마다 한 번만 계산해 두고 씁니다 ({size} MB).",
+    "trunk_differs": "저장해 둔 상태로는 이 모델의 답이 달라지므로, 고정된 층을 에폭마다 다시 계산합니다.",
+    "trunk_unknown": "고정된 층을 에폭마다 다시 계산합니다: {reason}",
     "texts_stored": "프롬프트가 텍스트 뒤에 있으므로, 각 텍스트의 키와 값은 한 번만 계산해 두고 씁니다 ({size} MB).",
     "trunk_too_large": "고정된 층의 상태({size} GB)를 {folder}의 디스크에 둘 수 없어, 에폭마다 다시 계산합니다.",
     "trunk_not_kept": "고정된 층의 상태를 {folder}에 둘 수 없어({reason}), 에폭마다 다시 계산합니다.",

@@ -121,11 +121,11 @@ class Answers:
     def _embed(self, form: Similarity, rows: Sequence[Row]) -> list[Tensor]:
         self.model.eval()
         self.tokens += sum(row.length for row in rows)
-        found: dict[int, Tensor] = {}
+        pieces, found = cut(rows, TOKEN_BUDGET[device().type]), list[Tensor]()
         with torch.no_grad():
-            for piece in cut(rows, TOKEN_BUDGET[device().type]):
-                found |= zip(map(id, piece), embed(self.model, form.collate(piece)), strict=True)
-        return [found[id(row)] for row in rows]
+            for piece in pieces:
+                found.extend(embed(self.model, form.collate(piece)))
+        return pieces.in_order(found)
 
 
 def _probabilities(logits: Tensor) -> Numbers:

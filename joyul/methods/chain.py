@@ -24,6 +24,7 @@ from joyul.engine.evaluate import validator
 from joyul.engine.loop import Plan, train
 from joyul.engine.placement import behind
 from joyul.engine.recompute import recomputing
+from joyul.engine.rows import packed
 from joyul.engine.saver import Saver
 from joyul.engine.store import Stores
 from joyul.engine.texts import stored_texts
@@ -84,9 +85,9 @@ class Data:
     stores: Stores = field(default_factory=Stores, repr=False)
     tested: Stores | None = field(default=None, repr=False)
     ends: Ends = field(default_factory=Ends, repr=False)
-    _tokens: dict[str, list[Row]] = field(default_factory=dict, repr=False)
+    _tokens: dict[str, Sequence[Row]] = field(default_factory=dict, repr=False)
 
-    def rows(self, split: Literal["train", "valid"], form: Form, notes: Notes) -> list[Row]:
+    def rows(self, split: Literal["train", "valid"], form: Form, notes: Notes) -> Sequence[Row]:
         """Tokens of a split under `form`."""
         setting = form.setting
         key = repr((split, form.name, form.spec(), setting.task.spec(), setting.max_length, _tokenizer_name(setting)))
@@ -243,7 +244,7 @@ def _train(
     form, at = tuned.stages[-1].aim(tuned.model, tuned.form), tuned.stages[-1].at
     rows = weighted(data.rows("train", form, notes), form, settings)
     valid = data.rows("valid", form, notes) if form is tuned.form else []
-    with compact_vocabulary(tuned.model, groups, [*rows, *valid]) as moving:
+    with compact_vocabulary(tuned.model, form, groups, rows, valid) as moving:
         average = Average(moving, plan.epochs if settings.average else None, plan.updates(len(rows)))
         best = Best(moving, form.setting.task.metric, settings.patience, average)
         course = put_back(begun, tuned.model, moving, best) if begun else Course(tuned.model, moving)
@@ -281,16 +282,16 @@ def _say_stopped(step: Step, plan: Plan, best: Best, notes: Notes) -> None:
         notes.say("stopped_early", epoch=f"{step.epoch:g}", epochs=f"{plan.epochs:g}", patience=best.patience)
 
 
-def weighted(rows: list[Row], form: Form, settings: StageSettings) -> list[Row]:
+def weighted(rows: Sequence[Row], form: Form, settings: StageSettings) -> Sequence[Row]:
     """Training rows as `class_weights` weighs them."""
     if settings.class_weights != "balanced":
         return rows
     weights = form.setting.task.weights([row.target for row in rows])
-    return [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True)]
+    return packed(replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True))
 
 
-def encode(form: Form, examples: Sequence[Example], notes: Notes) -> list[Row]:
+def encode(form: Form, examples: Sequence[Example], notes: Notes) -> Sequence[Row]:
     """Tokens of all examples, with a progress bar."""
     starts = range(0, len(examples), CHUNK)
     pieces = notes.track(starts, "tokenising", len(starts))
-    return [row for start in pieces for row in form.encode(examples[start : start + CHUNK])]
+    return packed(row for start in pieces for row in form.encode(examples[start : start + CHUNK]))

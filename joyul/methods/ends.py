@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +90,7 @@ def ended(
     return None
 
 
-def digests(settings: Sequence[Mapping[str, Any]], grounds: Mapping[str, Any], rows: Sequence[Row]) -> Iterator[str]:
+def digests(settings: Sequence[Mapping[str, Any]], grounds: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[str]:
     """One a stage: of its settings, of those of the stages before, and of all they stand on."""
     digest = hashlib.sha256(repr(sorted(grounds.items())).encode())
     for row in rows:

@@ -35,13 +35,13 @@ def fit_head(model: nn.Module, form: Form, name: str, train: Sequence[Row], vali
 
 def states(model: nn.Module, form: Form, name: str, rows: Sequence[Row]) -> np.ndarray:
     """What the layer `name` reads of each row, shape (rows, width), dropout off."""
-    found: dict[int, np.ndarray] = {}
+    found: list[np.ndarray] = []
+    pieces = cut(rows, TOKEN_BUDGET[device().type])
     model.eval()
     with torch.no_grad(), without(model, name):
-        for piece in cut(rows, TOKEN_BUDGET[device().type], None):
-            read = model(**form.collate(piece).inputs).logits.float().cpu().numpy()
-            found |= zip(map(id, piece), read, strict=True)
-    return np.stack([found[id(row)] for row in rows]) if rows else np.zeros((0, 1))
+        for piece in pieces:
+            found.extend(model(**form.collate(piece).inputs).logits.float().cpu().numpy())
+    return np.stack(pieces.in_order(found)) if rows else np.zeros((0, 1))
 
 
 def strongest(

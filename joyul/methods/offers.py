@@ -105,12 +105,11 @@ def _expected(model: nn.Module, form: Prompted, rows: Sequence[Example]) -> torc
     """Log probabilities of the whole vocabulary where the first word of the answer stands, shape (rows, vocabulary)."""
     model.eval()
     encoded = form.tokenised(rows)
-    found: dict[str, torch.Tensor] = {}
+    pieces, found = cut(encoded, TOKEN_BUDGET[device().type]), list[torch.Tensor]()
     with torch.no_grad():
-        for piece in cut(encoded, TOKEN_BUDGET[device().type]):
-            sure = form.expected(model, form.collate(piece)).float().log_softmax(-1).cpu()
-            found |= zip([row.id for row in piece], sure, strict=True)
-    return torch.stack([found[row.id] for row in encoded])
+        for piece in pieces:
+            found.extend(form.expected(model, form.collate(piece)).float().log_softmax(-1).cpu())
+    return torch.stack(pieces.in_order(found))
 
 
 def _word(form: Prompted, token: int) -> str:

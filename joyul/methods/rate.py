@@ -27,6 +27,7 @@ from joyul.engine.evaluate import evaluate
 from joyul.engine.finite import NonFiniteLoss
 from joyul.engine.loop import At, Plan, train
 from joyul.engine.range_test import FACTOR, between, bracket, diverged, following, lowest_of, rising
+from joyul.engine.rows import Chosen
 from joyul.notes import Notes
 
 PROBES = 5  # at most
@@ -115,16 +116,16 @@ class RateSearch:
             self.steps += 1
             yield replace(step, step=self.plan.first_step + self.steps - 1)
 
-    def _parts(self, budget: Budget) -> tuple[list[Row], list[Row]]:
+    def _parts(self, budget: Budget) -> tuple[Sequence[Row], Sequence[Row]]:
         """Rows to train probes on, and rows to judge them by: validation rows, or training rows set aside for this alone."""
         draw = np.random.default_rng([self.plan.seed, self.plan.stage])
         if self.valid:
             count = min(len(self.valid), max(HELD_LEAST, budget.probe * self.plan.batch_size))
-            return list(self.rows), [self.valid[index] for index in sorted(draw.permutation(len(self.valid))[:count])]
+            return self.rows, [self.valid[index] for index in sorted(draw.permutation(len(self.valid))[:count])]
         aside = set(draw.permutation(len(self.rows))[: max(2, len(self.rows) // HELD_SHARE)].tolist())
         self.notes.say("rate_no_valid", rows=len(aside))
-        kept = [row for index, row in enumerate(self.rows) if index not in aside]
-        return kept, [self.rows[index] for index in sorted(aside)]
+        kept = [index for index in range(len(self.rows)) if index not in aside]
+        return Chosen(self.rows, kept), [self.rows[index] for index in sorted(aside)]
 
     def _train(self, rows: Sequence[Row], updates: int, **changes: Any) -> Iterator[Step]:
         epochs = updates / per_epoch(len(rows), self.plan.batch_size)
@@ -223,12 +224,12 @@ def clearly_lower(losses: Sequence[float], others: Sequence[float]) -> bool:
 def row_losses(model: nn.Module, form: Form, rows: Sequence[Row], most: int | None) -> list[float]:
     """The loss of each row for a unit, dropout off. Infinite ones are given back as they are."""
     model.eval()
-    found: dict[int, float] = {}
+    pieces, found = cut(rows, TOKEN_BUDGET[device().type], most), list[float]()
     with torch.no_grad():
-        for piece in cut(rows, TOKEN_BUDGET[device().type], most):
+        for piece in pieces:
             losses = form.losses(model, form.collate(piece)).tolist()
-            found |= {id(row): loss / row.units for row, loss in zip(piece, losses, strict=True)}
-    return [found[id(row)] for row in rows]
+            found += [loss / row.units for row, loss in zip(piece, losses, strict=True)]
+    return pieces.in_order(found)
 
 
 @contextmanager

@@ -30,7 +30,10 @@ from joyul.notes import Notes
 from joyul.tasks.classify import Classify
 from tests import tiny
 
-ARCHITECTURES = ("bert", "roberta", "distilbert", "gpt2", "electra", "deberta-v2", "llama")
+ARCHITECTURES = (  # a head of its own each; the first four by default
+    "bert", "roberta", "distilbert", "gpt2", "electra", "deberta-v2", "llama", "xlm-roberta", "modernbert", "mistral", "qwen3", "opt",
+    "gemma3",
+)  # fmt: skip
 RATES = (1e-3, 3e-2)
 FOLDS = (slice(0, 11), slice(7, 20))  # of 11 and 13 rows: the last update of an epoch has fewer, and not of both as many
 
@@ -51,7 +54,7 @@ class Case:
         task = Classify.learn([*labels])
         self.form = Default(Setting(task, files.tokenizer, files.architecture, 40))
         rows = self.form.encode([Example(f"r:{n}", {"text": tiny.TEXTS[n % 16]}, labels[n % 3]) for n in range(24)])
-        if architecture in tiny.DECODERS:  # their last token is padding to them, and then not the one they read
+        if architecture in (*tiny.DECODERS, "gemma3"):  # their last token is padding to them, and then not the one they read
             rows = [replace(row, tokens={name: values[:-1] for name, values in row.tokens.items()}) for row in rows]
         self.rows = rows
         model = load_model(files, self.form.auto_class, task.labels, seed=1, dropout=0.3, target=task.target_type)

@@ -23,7 +23,7 @@ LABELS = ("bad", "good")
 WORDS = {"bad": ("bad", "not good"), "good": ("good", "not bad at all")}  # several tokens: several passes behind each prompt
 SAID = "is the film good or is the film bad and is the story well told or is the plot dull"
 CASES = [
-    ("gpt2", {}), ("llama", {}), ("qwen3", {}), ("opt", {}), ("gemma", {}),
+    ("gpt2", {}), ("llama", {}), ("qwen3", {}), ("opt", {}), ("gemma", {}), ("gemma3", {}),
     ("mistral", {"sliding_window": 8}),  # shorter than the opening: its last tokens alone are seen
 ]  # fmt: skip
 
@@ -70,6 +70,24 @@ def _read(args: tuple[torch.Tensor, ...], kwargs: dict[str, torch.Tensor]) -> tu
     """Rows and tokens of a pass."""
     states = args[0] if args else kwargs["hidden_states"]
     return states.shape[0], states.shape[1]
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "gemma3"])
+def test_an_opening_that_is_read_otherwise_is_not_shared(
+    architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The positive control: the opening's keys and values one token further."""
+    files = open_base(tiny.save(tmp_path / "base", architecture, "AutoModelForCausalLM", initializer_range=0.3))
+    setting = Setting(Classify(LABELS), files.tokenizer, files.architecture, 64)
+    form = Continuation(setting, Wording("{text} it is {label}", WORDS, SAID))
+    model = load_model(files, form.auto_class, LABELS).eval()
+    rows = form.encode([Example(str(n), {"text": text}, "good") for n, text in enumerate(tiny.TEXTS)])
+    whole = opening.filled
+    monkeypatch.setattr(opening, "filled", lambda cache: [(keys.roll(1, 2), values) for keys, values in whole(cache)])
+    expected = by_itself(model, form, rows)
+    found = torch.tensor([list((answer.scores or {}).values()) for answer in predict(model, form, rows)])
+    assert list(opening.FITS[model.base_model].values()) == [False]
+    assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_heads_of_decoders_share_a_template_too(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ LENGTH = 4
 SETTINGS = StageSettings(prompt_length=LENGTH, position="after", prompt_init="random")
 WORDS = {"no": ("bad film", "bad plot", "dull"), "yes": ("good film", "good cast", "fine")}
 TOLERANCE = 1e-9
-LOOSER = {"gemma": 1e-6}  # its norms compute in fp32 whatever the model's precision
+LOOSER = {"gemma": 1e-6, "gemma3": 1e-6}  # its norms compute in fp32 whatever the model's precision
 
 
 class Case:
@@ -93,7 +93,7 @@ def distance(first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
     return max(float((first[name] - named[name]).norm() / first[name].norm()) for name in first)
 
 
-@pytest.mark.parametrize("architecture", tiny.DECODERS)
+@pytest.mark.parametrize("architecture", [*tiny.DECODERS, "gemma3"])
 def test_the_vectors_alone_are_passed_and_nothing_else_changes(architecture: str, tmp_path: Path) -> None:
     case, tolerance = Case(tmp_path, architecture), LOOSER.get(architecture, TOLERANCE)
     expected = case.by_hand()
