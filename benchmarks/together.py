@@ -1,6 +1,6 @@
 """Eight learned prompts at once against one after the other: processor seconds of an update of all eight, by rows of an update.
 
-    python benchmarks/together.py --data ../shared/data [--turns 5] [--updates 12]
+    python benchmarks/together.py --data ../shared/data [--turns 5] [--updates 12] [--rows-of-update 2]
 
 `soft_prompt` with its settings on `starter`, the first rows of SST-2: four seeds at two rates. At once is `engine.prompts`, apart
 the training loop of a run, eight times. A turn trains all eight both ways from the same start for `--updates` updates, of which
@@ -110,16 +110,17 @@ def section(found: dict[str, Any]) -> list[str]:
     lines = [
         "## Eight prompts at once", "", "`python benchmarks/together.py`; seconds of the processor, an update of all eight.", "",
         f"`soft_prompt` on `starter`, {one['vectors']} vectors before {one['tokens']:.0f} tokens of SST-2 on average, four seeds",
-        f"at two rates, {one['updates']} updates, {one['device']}. Used where the updates of two fit into one pass.", "",
-        "| rows of an update | arithmetic | at once | apart | at once costs as much as | used | largest distance |",
-        "|---|---|---|---|---|---|---|",
+        f"at two rates, {one['device']}. A comparison uses it in fp32, where the updates of two fit into one pass.", "",
+        "| rows of an update | arithmetic | at once | apart | at once costs as much as | turns | used | largest distance |",
+        "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for cell in found.values():
+    for cell in sorted(found.values(), key=lambda cell: (cell["precision"] != "fp32", cell["batch"])):
         shares = [8 * once / each for once, each in zip(cell["at_once"], cell["apart"], strict=True)]
         once, each = (1000 * median(cell[name]) for name in ("at_once", "apart"))
         lines.append(
             f"| {cell['batch']} | {cell['precision']} | {once:.0f} ms | {each:.0f} ms | **{median(shares):.1f} apart** "
-            f"({min(shares):.1f} to {max(shares):.1f}) | {'yes' if cell['used'] else 'no'} | {max(cell['distance']):.0e} |"
+            f"({min(shares):.1f} to {max(shares):.1f}) | {len(shares)} of {cell['updates']} updates "
+            f"| {'yes' if cell['used'] and cell['precision'] == 'fp32' else 'no'} | {max(cell['distance']):.0e} |"
         )
     return lines
 
@@ -130,10 +131,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--updates", type=int, default=12)
+    parser.add_argument("--rows-of-update", type=int, choices=BATCHES, nargs="*", default=BATCHES)
     options = parser.parse_args()
     bench = Bench(options.data, options.rows)
     for precision in dict.fromkeys(("fp32", fastest(width(bench.model)))):
-        for batch in BATCHES:
+        for batch in options.rows_of_update:
             cell = measured(bench, batch, precision, options.turns, options.updates)
             keep(NAME, f"{batch}, {precision}", cell)
     print("\n".join(section(kept(NAME))), flush=True)

@@ -35,6 +35,7 @@ from joyul.engine.together import ties
 from joyul.shortage import out_of_memory
 
 TOLERANCE = 1e-4  # of the length of a gradient, fp32
+SEEN = 1000  # rows that are asked for their lengths, and of which some are tried
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class Prompts:
     @contextmanager
     def _ready(self, precision: str) -> Iterator[tuple[Means, Copies]]:
         """While open, the prompts stand in the model, and everything that makes updates quick."""
-        rows = [row for prompt in self.all for row in prompt.rows]
+        rows = [row for prompt in self.all for row in prompt.rows[:SEEN]]
         move_only(self._model, self._groups)
         with (
             self._own.standing(), quick(self._model, self._form, rows, replace(self._plan, precision=precision)) as means,
@@ -184,7 +185,7 @@ class Prompts:
         """Whether two of them, made to differ, get the gradients at once that each gets alone; tried on a few rows in fp32."""
         one = self.all[0]
         other = max(self.all[1:], key=lambda prompt: abs(_size(prompt) - _size(one)))  # of another length, where there is one
-        rows = mixed([row for prompt in self.all for row in prompt.rows])
+        rows = mixed([row for prompt in self.all for row in prompt.rows[:SEEN]])
         chosen = {one: rows[::2], other: rows[1::2]}
         before = {name: parameter.detach().clone() for name, parameter in other.group.parameters.items()}
         try:
@@ -193,7 +194,7 @@ class Prompts:
                 alone = [self._alone(prompt, found, means) for prompt, found in chosen.items()]
                 self.gradients(chosen, replace(means, lanes=Lanes(1)), 0, "fp32")
             return all(_near(_flat(prompt), plain) for prompt, plain in zip(chosen, alone, strict=True))
-        except (NonFiniteLoss, RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+        except (NonFiniteLoss, RuntimeError, TypeError, ValueError, LookupError, AttributeError):
             return False
         finally:
             put(before, other.group.parameters)
@@ -233,7 +234,8 @@ def at_once(model: nn.Module, form: Form, groups: Sequence[ParameterGroup], star
 
 def small(rows: Sequence[Row], batch_size: int) -> bool:
     """Whether the updates of two, so many rows each, fit into one pass."""
-    return 2 * batch_size * sum(row.length for row in rows) <= TOKEN_BUDGET[device().type] * len(rows)
+    seen = rows[:SEEN]
+    return 2 * batch_size * sum(row.length for row in seen) <= TOKEN_BUDGET[device().type] * len(seen)
 
 
 def _portions(prompt: Prompt, rows: Sequence[Row], means: Means, done: int) -> Iterator[Portion]:
