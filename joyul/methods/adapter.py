@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from joyul.bases.anatomy import depths, head_names, inner, twin
+from joyul.bases.pooling import pools
 from joyul.contracts import Architecture, Form, ParameterGroup
 from joyul.engine.learned import Inserted
 from joyul.errors import DoesNotFit, RunError, UsageError
@@ -128,17 +129,17 @@ class PeftAdapter(InPlace):
         return [name for name in offered if any(_called(name, word) for word in wanted)]
 
     def _offered(self, base: PreTrainedModel) -> list[str]:
-        """Linear modules (for `ln_tuning`: norms) of the top layers, or of all; neither the head nor the output embeddings."""
+        """Linear modules (for `ln_tuning`: norms) of the top layers, or of all of the base's own; neither head nor output embeddings."""
         norms = self.name == "ln_tuning"
         head, last = set(_head_modules(base)), _output(base)
-        inserted = {id(part) for module in base.modules() if isinstance(module, Inserted) for part in module.modules()}
+        aside = {id(part) for own in base.modules() if isinstance(own, Inserted) or pools(own) for part in own.modules()}
         found = [
             name
             for name, module in base.named_modules()
             if (_is_norm(module) if norms else isinstance(module, (nn.Linear, Conv1D)))
             and name not in head
             and module is not last
-            and id(module) not in inserted
+            and id(module) not in aside
         ]
         if self.settings.top_layers is not None:
             least, depth = lowest(base, self.settings.top_layers), depths(base)
