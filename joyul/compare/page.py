@@ -82,11 +82,10 @@ def render(facts: Facts) -> str:
 
 def _environment() -> ImmutableSandboxedEnvironment:
     """The filters of a run's page; every value is escaped as HTML."""
-    environment = run_page.environment(markup=True)
-    environment.loader = FileSystemLoader([Path(__file__).parent, Path(run_page.__file__).parent])
-    environment.filters["signed"] = _signed
-    environment.filters["p"] = lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}"
-    return environment
+    folders = FileSystemLoader([Path(__file__).parent, Path(run_page.__file__).parent])
+    made: ImmutableSandboxedEnvironment = run_page.environment(markup=True).overlay(loader=folders)
+    made.filters = {**made.filters, "signed": _signed, "p": lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}"}
+    return made
 
 
 def _signed(value: float, metric: str) -> str:

@@ -129,7 +129,7 @@ class PeftAdapter(InPlace):
         return [name for name in offered if any(_called(name, word) for word in wanted)]
 
     def _offered(self, base: PreTrainedModel) -> list[str]:
-        """Linear modules (for `ln_tuning`: norms) of the top layers, or of all of the base's own; neither head nor output embeddings."""
+        """Linear modules (for `ln_tuning`: norms) of the top layers, or of all; neither head, nor mean, nor output embeddings."""
         norms = self.name == "ln_tuning"
         head, last = set(_head_modules(base)), _output(base)
         aside = {id(part) for own in base.modules() if isinstance(own, Inserted) or pools(own) for part in own.modules()}

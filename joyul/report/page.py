@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,12 @@ def rates_page(
 
 def environment(markup: bool) -> ImmutableSandboxedEnvironment:
     """Templates whose every value is escaped: as HTML, or as Markdown."""
+    return _environment(markup, language())
+
+
+@cache
+def _environment(markup: bool, spoken: str) -> ImmutableSandboxedEnvironment:
+    """Compiled once for each language: what is constant in a template is worked out then. A comparison renders dozens."""
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=markup,
