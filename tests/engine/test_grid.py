@@ -32,7 +32,7 @@ REFUSED: dict[str, dict[str, str]] = {
     "lanes": dict.fromkeys((*HALVES, "gemma3n"), "the Form changes the output layer for a pass"),
     "vocabulary": {
         **dict.fromkeys((*HALVES, "gemma3n"), "the table is the output layer too"), "t5-encoder": "the table has two owners",
-        "gemma3": "the table scales what is read from it",
+        **dict.fromkeys(("gemma", "gemma3"), "the table scales what is read from it"),
     },
     "bf16": {},
 }
