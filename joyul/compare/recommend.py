@@ -16,7 +16,7 @@ from joyul.endpoint.address import PREFIX
 ONE_ERROR = 0.3173  # two-sided p of a difference of one standard error
 # By the mean of their scores on sets of 400 rows that the base can read. On those that it cannot, `tfidf`, which reads without
 # it, has the highest mean (`benchmarks/order.py` keeps them).
-ORDER = ("lora", "full", "full+soft_prompt", "layers", "soft_prompt", "head", "frozen", "tfidf", "prompt")
+ORDER = ("full", "lora", "full+soft_prompt", "layers", "soft_prompt", "head", "frozen", "tfidf", "prompt")
 
 
 def recommended(found: Sequence[Evidence], trainable: Sequence[int], unread: Collection[str]) -> tuple[int, int]:
