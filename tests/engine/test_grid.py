@@ -124,7 +124,7 @@ def test_the_cells_are_counted() -> None:
     """What is refused cannot grow unseen, and nothing is refused that is not there."""
     done = {trick: len([name for name in ARCHITECTURES if name not in REFUSED[trick]]) for trick in TRICKS}
     assert len(ARCHITECTURES) == 22 and set(SAMPLE) <= set(ARCHITECTURES)
-    assert done == {"pieces": 22, "lanes": 18, "vocabulary": 16, "bf16": 22}
+    assert done == {"pieces": 22, "lanes": 18, "vocabulary": 15, "bf16": 22}
 
 
 @pytest.mark.parametrize("name", ["bert", "llama"])
