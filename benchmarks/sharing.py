@@ -102,7 +102,8 @@ def section(found: dict[str, Any]) -> list[str]:
         "baselines. The same runs by calls of `joyul.train`, each",
         f"with the recipe in its folder, took {ratio(sums)} as long, those of "
         f"{', '.join(f'`{name}`' for name in FROZEN)} {ratio(FROZEN)}.",
-        f"Accuracy on the test rows differs by {cell['gap']:.4f} at most. Seconds of the processor, over all draws:", "",
+        f"Accuracy on the test rows differs by {cell['gap']:.4f} at most. Seconds of the processor, over all draws; methods",
+        "that share nothing (`lora`, `full`) tell how even the machine was between the two:", "",
         "| method | compared | apart | times |", "|---|---|---|---|", *rows,
     ]  # fmt: skip
 

@@ -220,7 +220,8 @@ def section(found: Mapping[str, Mapping[str, Cell]]) -> list[str]:
     head = [
         "## Single methods", "", f"`python benchmarks/spine.py`, table of {datetime.date.today()}: {describe()}; {used}.",
         "Base `starter`, default settings. Accuracy; seconds are inside training. An interval is over the seeds (Student's t);",
-        "that of a paired difference is over seeds and test rows, as in `joyul compare`.", "",
+        "that of a paired difference is over seeds and test rows, as in `joyul compare`. `layers` and `lora` were",
+        "measured while they still read [CLS] (LOG.md).", "",
         "| work | mean over seeds | 95 % interval | each seed | seconds | measured |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     return [*head, *(row for name in ROWS if name in found for row in lines(name, found[name]))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from abc import abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -25,7 +26,23 @@ CHUNK = 1_000  # rows read at once where all are read
 TOKENS: dict[Read, slice] = {"all": slice(None), "first": slice(1), "last": slice(-1, None)}
 
 
-class Rows(Sequence[Row]):
+class _Indexed(Sequence[Row]):
+    """A sequence of rows by what it says of one place, counted from the first."""
+
+    @abstractmethod
+    def at(self, place: int) -> Row:
+        """The row at `place`."""
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        places = range(len(self))[index]
+        return self.at(places) if isinstance(places, int) else [self.at(place) for place in places]
+
+
+class Rows(_Indexed):
     """Rows in the order they were added, a line of JSON each."""
 
     def __init__(self) -> None:
@@ -47,14 +64,8 @@ class Rows(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(len(self))[index]]
-        place = range(len(self))[index]
+    def at(self, place: int) -> Row:
+        """Made again from its line."""
         return _row(self._read(place, place + 1))
 
     def __iter__(self) -> Iterator[Row]:
@@ -70,7 +81,7 @@ def _row(line: bytes) -> Row:
     return Row(*json.loads(line))
 
 
-class Chosen(Sequence[Row]):
+class Chosen(_Indexed):
     """The rows at `places` of others."""
 
     def __init__(self, rows: Sequence[Row], places: Sequence[int]) -> None:
@@ -79,14 +90,9 @@ class Chosen(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._places)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
-        if isinstance(index, slice):
-            return [self._rows[place] for place in self._places[index]]
-        return self._rows[self._places[index]]
+    def at(self, place: int) -> Row:
+        """That of the others which it stands for."""
+        return self._rows[self._places[place]]
 
 
 def packed(rows: Iterable[Row]) -> Sequence[Row]:
